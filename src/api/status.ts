@@ -1,0 +1,145 @@
+/** The status of a MtlsRollout: bounded whatever the size of the target, and enough to go on after a crash. */
+import { z } from 'zod';
+
+const time = z.string().max(35).describe('RFC 3339 time.');
+const sentence = z.string().max(1024);
+const hash = z.string().max(16);
+const count = z.int32().min(0);
+
+export const STAGES = [
+  'Pending',
+  'Preparing',
+  'Observing',
+  'Enforcing',
+  'Soaking',
+  'Done',
+  'RollingBack',
+  'RolledBack',
+] as const;
+export const PHASES = [
+  'Pending',
+  'Planned',
+  'Preparing',
+  'Observing',
+  'Enforcing',
+  'Soaking',
+  'RollingBack',
+  'RolledBack',
+  'Reverted',
+  'Suspended',
+  'Paused',
+  'Completed',
+  'Refused',
+] as const;
+
+/** The step that runs. `changedAt` is the time STRICT was first written; absent before. */
+const step = z.object({
+  index: count.describe('Number of the step, from 1.'),
+  of: count,
+  wave: z.string().max(63),
+  stage: z.enum(STAGES),
+  scopes: z.array(z.string().max(127)).max(500).describe('What moves in this step: namespace, or namespace/workload.'),
+  since: time.describe('Begin of the stage.'),
+  startedAt: time.describe('Begin of the step.'),
+  changedAt: time.optional().describe('When STRICT was first written.'),
+  healthyRounds: count,
+  failures: count,
+  lastRoundAt: time.optional(),
+});
+
+const observation = z.object({
+  name: z.string().max(63),
+  verdict: z.enum(['Healthy', 'Unhealthy', 'NoData', 'Error']),
+  value: z.string().max(128),
+  samples: z.number().min(0).describe('Size of the sample behind the value.'),
+  message: sentence,
+  at: time,
+});
+
+const hazard = z.object({
+  code: z.string().max(64),
+  severity: z.enum(['Block', 'Warn', 'Info']),
+  scope: z.string().max(127).optional(),
+  object: z.string().max(400),
+  message: sentence,
+  fix: sentence.optional(),
+  accepted: z.boolean().optional(),
+});
+
+const rollback = z.object({
+  reason: sentence,
+  wave: z.string().max(63),
+  step: count,
+  extent: z.enum(['Step', 'Wave', 'All']),
+  scopes: z.array(z.string().max(127)).max(500).describe('Scopes of the step that failed.'),
+  at: time,
+  finishedAt: time.optional(),
+  attempt: count.describe('How many times this generation was rolled back.'),
+  retryAt: time.optional(),
+  generation: count.describe('Generation of the spec that failed.'),
+  retry: z.string().max(256).optional().describe('Value of the retry annotation at that time.'),
+});
+
+export const statusSchema = z.object({
+  observedGeneration: z.number().int().optional(),
+  phase: z.enum(PHASES).optional(),
+  message: sentence.optional(),
+  plan: hash.optional().describe('Hash of all waves.'),
+  summary: z
+    .object({
+      step: z.string().max(32).optional(),
+      strict: z.string().max(32).optional(),
+      waitingOn: z.string().max(256).optional(),
+      probe: z.string().max(256).optional(),
+    })
+    .optional()
+    .describe('The columns of kubectl get.'),
+  step: step.optional(),
+  strict: z.object({ done: count, total: count }).optional().describe('Scopes in STRICT.'),
+  waves: z
+    .array(
+      z.object({
+        name: z.string().max(63),
+        phase: z.enum(['Pending', 'Progressing', 'Done', 'RolledBack']),
+        done: count,
+        total: count,
+        plan: hash,
+        startedAt: time.optional(),
+        finishedAt: time.optional(),
+      }),
+    )
+    .max(66)
+    .optional(),
+  probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
+  hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
+  rollback: rollback.optional(),
+  history: z
+    .array(z.object({ at: time, reason: z.string().max(64), message: sentence }))
+    .max(20)
+    .optional()
+    .describe('The newest decisions, oldest first.'),
+  epoch: z.number().int().min(0).optional().describe('Term of the leader that wrote last.'),
+  conditions: z
+    .array(
+      z.object({
+        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted']),
+        status: z.enum(['True', 'False', 'Unknown']),
+        reason: z.string().min(1).max(64),
+        message: sentence,
+        lastTransitionTime: time,
+        observedGeneration: z.number().int().optional(),
+      }),
+    )
+    .max(8)
+    .optional(),
+});
+
+export type Status = z.output<typeof statusSchema>;
+export type Stage = (typeof STAGES)[number];
+export type Phase = (typeof PHASES)[number];
+export type StepStatus = z.output<typeof step>;
+export type Observation = z.output<typeof observation>;
+export type Verdict = Observation['verdict'];
+export type Hazard = z.output<typeof hazard>;
+export type RollbackStatus = z.output<typeof rollback>;
+export type Condition = NonNullable<Status['conditions']>[number];
