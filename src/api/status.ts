@@ -77,7 +77,6 @@ const rollback = z.object({
   attempt: count.describe('How many times this generation was rolled back.'),
   retryAt: time.optional(),
   generation: count.describe('Generation of the spec that failed.'),
-  retry: z.string().max(256).optional().describe('Value of the retry annotation at that time.'),
 });
 
 export const statusSchema = z.object({
@@ -113,6 +112,7 @@ export const statusSchema = z.object({
   probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
+  retried: z.string().max(256).optional().describe('Newest value of the retry annotation that was acted on.'),
   history: z
     .array(z.object({ at: time, reason: z.string().max(64), message: sentence }))
     .max(20)
@@ -131,6 +131,7 @@ export const statusSchema = z.object({
       }),
     )
     .max(8)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
     .optional(),
 });
 

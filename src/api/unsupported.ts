@@ -1,0 +1,31 @@
+/** What the schema knows and this version does not do yet: such a rollout is refused, never half obeyed. */
+import type { ProbeSpec, Spec, Wave } from './schema.ts';
+
+/** Paths of the fields in use whose behaviour does not exist yet; empty when the whole spec is understood. */
+export function unsupportedFields(spec: Spec): string[] {
+  const found: [boolean, string][] = [
+    [spec.exceptions.length > 0, 'spec.exceptions'],
+    ...spec.strategy.waves.map(unsupportedInWave),
+    [spec.strategy.consolidate, 'spec.strategy.consolidate'],
+    [spec.schedule !== undefined, 'spec.schedule'],
+    ...spec.probes.flatMap(unsupportedInProbe),
+    [spec.destinationRules === 'Always', 'spec.destinationRules'],
+    [spec.drift === 'Correct', 'spec.drift'],
+    [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
+    [spec.approvals.length > 0, 'spec.approvals'],
+  ];
+  return found.filter(([used]) => used).map(([, path]) => path);
+}
+
+function unsupportedInWave(wave: Wave, index: number): [boolean, string] {
+  return [wave.approval === 'Required', `spec.strategy.waves[${index}].approval`];
+}
+
+function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {
+  const path = `spec.probes[${index}]`;
+  return [
+    [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
+    [probe.clientErrors !== undefined, `${path}.clientErrors`],
+    [probe.http !== undefined, `${path}.http`],
+  ];
+}

@@ -1,0 +1,126 @@
+/**
+ * The decision: from what is known to what is done next. A pure function; the same input always gives the same
+ * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
+ */
+import type { Status, StepStatus } from '../api/status.ts';
+import { statusOf } from './describe.ts';
+import { suspended } from './gates.ts';
+import type { Move, Onward, Wait } from './move.ts';
+import { nextRoundAt, watchesEnforcement } from './rounds.ts';
+import { Situation } from './situation.ts';
+import { enforcing } from './stages/enforcing.ts';
+import { observing } from './stages/observing.ts';
+import { pending } from './stages/pending.ts';
+import { preparing } from './stages/preparing.ts';
+import { rolledBack } from './stages/rolledBack.ts';
+import { reverting, rollingBack } from './stages/rollingBack.ts';
+import { soaking } from './stages/soaking.ts';
+import { timestamp } from './text.ts';
+import type { Decision, Input, RoundKind, Transition } from './world.ts';
+
+/** More stage changes than this in one decision would be a circle. */
+const LONGEST_CHAIN = 16;
+const HISTORY = 20;
+
+export function decide(input: Input): Decision {
+  const situation = new Situation(input);
+  let status: Status = input.rollout.status ?? {};
+  if (input.round) status = { ...status, probes: withRound(status, input.round.observations) };
+  const transitions: Transition[] = [];
+  for (let moves = 0; moves < LONGEST_CHAIN; moves++) {
+    const move = nextMove(situation, status);
+    if (move.kind === 'Wait') return concluded(situation, status, move, transitions);
+    transitions.push(move.transition);
+    status = moved(status, move, situation);
+  }
+  throw new Error(
+    `decision of ${input.rollout.metadata.name} goes in circles: ${transitions.map(({ reason }) => reason).join(', ')}`,
+  );
+}
+
+/** The round of probes that the next decision needs, if one is due now, and the step that it is about. */
+export function roundDue(input: Input): { kind: RoundKind; step: StepStatus } | undefined {
+  const step = input.rollout.status?.step;
+  const { spec } = input.rollout;
+  if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
+  const kind = ({ Observing: 'Entry', Enforcing: 'Enforcement', Soaking: 'Soak' } as const)[step.stage as string];
+  if (!kind) return undefined;
+  const situation = new Situation(input);
+  if (input.now < nextRoundAt(kind, step, situation.pace.interval)) return undefined;
+  const states = situation.stepStates(step);
+  const strict = states.every(state => situation.moved(state));
+  if (kind === 'Enforcement' && !(strict && watchesEnforcement(spec))) return undefined;
+  return states.length > 0 ? { kind, step } : undefined;
+}
+
+function nextMove(situation: Situation, status: Status): Move {
+  const { step } = status;
+  // whatever has come up meanwhile, a rollback is finished first
+  if (step?.stage === 'RollingBack') return rollingBack(situation, status, step);
+  const { rollout, obstacle } = situation.input;
+  if (obstacle)
+    return {
+      kind: 'Wait',
+      phase: 'Refused',
+      step: step ?? null,
+      on: obstacle.reason,
+      message: obstacle.message,
+      ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
+    };
+  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation);
+  if (!step) return planOnly(situation) ?? pending(situation, status);
+  switch (step.stage) {
+    case 'Preparing':
+      return preparing(situation, status, step);
+    case 'Observing':
+      return observing(situation, status, step);
+    case 'Enforcing':
+      return enforcing(situation, status, step);
+    case 'Soaking':
+      return soaking(situation, status, step);
+    case 'RolledBack':
+      return planOnly(situation) ?? rolledBack(situation, status, step);
+    case 'Pending':
+    case 'Done':
+      return planOnly(situation) ?? pending(situation, status);
+  }
+}
+
+function planOnly(situation: Situation): Wait | undefined {
+  return situation.input.rollout.spec.mode === 'Plan' ? suspended(situation, null) : undefined;
+}
+
+/** The status after a stage change. */
+function moved(status: Status, { step, rollback, retried, transition }: Onward, { now }: Situation): Status {
+  const { step: _, rollback: before, ...rest } = status;
+  const record = rollback === undefined ? before : (rollback ?? undefined);
+  const entry = { at: timestamp(now), reason: transition.reason, message: transition.message };
+  return {
+    ...rest,
+    ...(step ? { step } : {}),
+    ...(record ? { rollback: record } : {}),
+    ...(retried === undefined ? {} : { retried }),
+    history: [...(status.history ?? []), entry].slice(-HISTORY),
+  };
+}
+
+function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
+  const { epoch, now } = situation.input;
+  const writes = wait.writes ?? [];
+  const stated = statusOf(situation, status, wait);
+  return {
+    // a new leader raises the epoch before its first write: the write of status fails first where it is stale
+    status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
+    writes,
+    transitions,
+    ...(wait.nextLookAt === undefined ? {} : { nextLookAt: Math.max(wait.nextLookAt, now) }),
+  };
+}
+
+/** The newest observation of each probe. */
+function withRound(status: Status, observations: NonNullable<Status['probes']>): NonNullable<Status['probes']> {
+  const fresh = new Set(observations.map(({ name }) => name));
+  return [...(status.probes ?? []).filter(({ name }) => !fresh.has(name)), ...observations].toSorted((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+}

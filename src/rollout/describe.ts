@@ -1,0 +1,123 @@
+/** Status in words and numbers: what the columns, the conditions and the message say about a move. */
+import { setCondition } from '../api/conditions.ts';
+import type { Condition, Status } from '../api/status.ts';
+import type { Wait } from './move.ts';
+import type { PlannedWave } from './plan.ts';
+import { isStrict } from './scopeState.ts';
+import type { Situation } from './situation.ts';
+import { bounded, counted, timestamp } from './text.ts';
+
+/** Hazards that are kept in status; the plugin computes the full list. */
+const MOST_HAZARDS = 20;
+
+export function statusOf(situation: Situation, status: Status, wait: Wait): Status {
+  const { input, plan } = situation;
+  const states = [...situation.states()];
+  const strict = { done: states.filter(isStrict).length, total: states.length };
+  const { trouble } = input;
+  const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
+  const hazards = situation.hazards().slice(0, MOST_HAZARDS);
+  const { step: _, hazards: __, ...rest } = status;
+  return {
+    ...rest,
+    observedGeneration: input.rollout.metadata.generation,
+    phase: wait.phase,
+    message,
+    plan: plan.hash,
+    summary: summaryOf(situation, status, wait, strict),
+    ...(wait.step ? { step: wait.step } : {}),
+    strict,
+    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave)),
+    ...(hazards.length > 0 ? { hazards } : {}),
+    conditions: conditionsOf(situation, status, wait, message),
+  };
+}
+
+function summaryOf(
+  situation: Situation,
+  status: Status,
+  wait: Wait,
+  strict: { done: number; total: number },
+): Status['summary'] {
+  const { step } = wait;
+  const shown = step ? `${step.index}/${step.of}` : undefined;
+  const worst = (status.probes ?? []).toSorted((a, b) => rank(a.verdict) - rank(b.verdict))[0];
+  const waitingOn = situation.input.trouble?.reason ?? wait.on;
+  return {
+    ...(shown ? { step: shown } : {}),
+    strict: `${strict.done}/${strict.total}`,
+    ...(waitingOn ? { waitingOn: bounded(waitingOn, 256) } : {}),
+    ...(worst ? { probe: `${worst.name} ${worst.verdict}` } : {}),
+  };
+}
+
+function rank(verdict: string): number {
+  return ['Unhealthy', 'Error', 'NoData', 'Healthy'].indexOf(verdict);
+}
+
+function waveStatus(
+  situation: Situation,
+  status: Status,
+  { step }: Wait,
+  wave: PlannedWave,
+): NonNullable<Status['waves']>[number] {
+  const { name, scopes, hash } = wave;
+  const before = status.waves?.find(known => known.name === name);
+  const now = timestamp(situation.now);
+  const done = situation.doneIn(scopes);
+  const running = step?.wave === name && step.stage !== 'Pending';
+  const finished = done === scopes.length && !running;
+  const phase = running
+    ? step.stage === 'RolledBack'
+      ? 'RolledBack'
+      : 'Progressing'
+    : finished
+      ? 'Done'
+      : before?.phase === 'Done' || done > 0
+        ? 'Progressing'
+        : 'Pending';
+  const startedAt = before?.startedAt ?? (phase === 'Pending' ? undefined : now);
+  const finishedAt = phase === 'Done' ? (before?.finishedAt ?? now) : undefined;
+  return {
+    name,
+    phase,
+    done,
+    total: scopes.length,
+    plan: hash,
+    ...(startedAt ? { startedAt } : {}),
+    ...(finishedAt ? { finishedAt } : {}),
+  };
+}
+
+/** kstatus: Ready when the goal is reached, Stalled when only somebody's doing helps, Reconciling in between. */
+function conditionsOf(situation: Situation, status: Status, wait: Wait, message: string): Condition[] {
+  const { input } = situation;
+  const { trouble } = input;
+  const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
+  const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
+  const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
+  const drifted = [...situation.states()].filter(state => situation.drifted(state));
+  const reason = trouble?.reason ?? wait.stalled ?? wait.phase;
+  const drift =
+    drifted.length > 0
+      ? `${counted(drifted.length, 'scope')} no longer as the rollout had set it, first ${drifted[0]?.key}`
+      : 'every policy is as the rollout set it';
+  const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
+    { type: 'Ready', status: reached ? 'True' : 'False', reason, message },
+    { type: 'Reconciling', status: !resting && !stalled ? 'True' : 'False', reason, message },
+    { type: 'Stalled', status: stalled ? 'True' : 'False', reason: stalled ?? reason, message },
+    { type: 'Progressing', status: !resting && !stalled ? 'True' : 'False', reason, message },
+    {
+      type: 'Drifted',
+      status: drifted.length > 0 ? 'True' : 'False',
+      reason: drifted.length > 0 ? 'ChangedByOthers' : 'AsSet',
+      message: drift,
+    },
+  ];
+  const observedGeneration = input.rollout.metadata.generation;
+  const now = timestamp(situation.now);
+  return wanted.reduce<Condition[]>(
+    (all, next) => setCondition(all, { ...next, observedGeneration }, now),
+    status.conditions ?? [],
+  );
+}

@@ -1,0 +1,86 @@
+/** What holds a step besides its probes. A rollback is never held. */
+import type { StepStatus } from '../api/status.ts';
+import type { Wait } from './move.ts';
+import { stepsOf } from './plan.ts';
+import { blocks } from './preflight.ts';
+import type { ScopeState } from './scopeState.ts';
+import type { Situation } from './situation.ts';
+import { counted, nameOf } from './text.ts';
+
+/** The reason why nothing may tighten now; undefined when every gate is open. */
+export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+  return suspended(situation, step) ?? hazardous(situation, step, states);
+}
+
+/** `spec.suspend` and mode Plan hold everything where it is. */
+export function suspended(situation: Situation, step: StepStatus | null): Wait | undefined {
+  const { suspend, mode } = situation.input.rollout.spec;
+  if (suspend)
+    return {
+      kind: 'Wait',
+      phase: 'Suspended',
+      step,
+      on: 'resume',
+      message: 'held by spec.suspend; set it to false to go on',
+    };
+  if (mode !== 'Plan') return undefined;
+  const { plan } = situation;
+  const size = `${counted(plan.scopes.size, 'scope')} in ${counted(plan.waves.length, 'wave')} and ${counted(stepsOf(plan), 'step')}`;
+  const blocking = situation.hazards().filter(blocks).length;
+  const message = `planned: ${size}, ${counted(blocking, 'blocking hazard')}; nothing is written until spec.mode is Enforce`;
+  return { kind: 'Wait', phase: 'Planned', step, on: 'mode Enforce', message };
+}
+
+function hazardous(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+  const found = situation.blocking(states);
+  const [first] = found;
+  if (!first) return undefined;
+  const more = found.length > 1 ? ` (and ${counted(found.length - 1, 'more hazard')})` : '';
+  const fix = first.fix ? `; ${first.fix}` : '';
+  const message = `wave ${step.wave} is held by ${first.code}: ${first.message}${fix}${more}`;
+  const phase = step.stage === 'Pending' ? 'Pending' : phaseOf(step);
+  return { kind: 'Wait', phase, step, on: first.code, message, stalled: first.code };
+}
+
+function phaseOf({ stage }: StepStatus): Wait['phase'] {
+  return stage === 'Done' ? 'Completed' : stage;
+}
+
+/**
+ * Somebody else changed or removed what the step stands on: they win, the step pauses. A new value of the retry
+ * annotation, or an edit of the spec, begins the step anew.
+ */
+export function interfered(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+  for (const state of states) {
+    const what = interference(situation, step, state);
+    if (!what) continue;
+    const advice =
+      'set it back, or annotate the rollout with a new value of mtlsrollout.io/retry to begin the step again';
+    return {
+      kind: 'Wait',
+      phase: 'Paused',
+      step,
+      on: `policy of ${state.key}`,
+      message: `wave ${step.wave} is paused: ${what}; ${advice}`,
+      stalled: 'FieldConflict',
+    };
+  }
+  return undefined;
+}
+
+function interference(situation: Situation, step: StepStatus, state: ScopeState): string | undefined {
+  if (situation.moved(state)) return undefined;
+  const { key, holder, effective } = state;
+  if (!holder) return `the policy of ${key} was deleted by somebody else`;
+  if (situation.drifted(state)) return `${nameOf(holder)} was set to ${effective.mode} by ${lastHand(holder)}`;
+  if (step.stage === 'Soaking')
+    return `${key} is ${effective.mode} again because of ${nameOf(effective.decidedBy ?? holder)}`;
+  return undefined;
+}
+
+/** Whoever wrote the object last, as far as it tells. */
+function lastHand({ metadata }: NonNullable<ScopeState['holder']>): string {
+  const others = (metadata.managedFields ?? []).filter(({ manager }) => manager && manager !== 'mtls-rollout');
+  const newest = others.toSorted((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
+  return newest?.manager ?? 'somebody else';
+}

@@ -1,0 +1,48 @@
+/** What a stage wants done next: a step onward, or a wait with its reason. */
+import type { Phase, RollbackStatus, StepStatus } from '../api/status.ts';
+import type { Transition } from './world.ts';
+import type { Write } from './writes.ts';
+
+/** The new state of the rollout, and what told so. The stages look again at once. */
+export interface Onward {
+  kind: 'Onward';
+  /** The step from now on; null: none. */
+  step: StepStatus | null;
+  /** New record of a rollback; null removes the old one; absent leaves it. */
+  rollback?: RollbackStatus | null;
+  /** Value of the retry annotation that this acts on. */
+  retried?: string | undefined;
+  transition: Transition;
+}
+
+/** Nothing to decide until something changes or time has passed. */
+export interface Wait {
+  kind: 'Wait';
+  phase: Phase;
+  step: StepStatus | null;
+  rollback?: RollbackStatus;
+  /** A word or two: the column WAITING-ON. */
+  on: string;
+  /** Waiting for what, since when, until when, and what unblocks it. */
+  message: string;
+  /** Only somebody's doing helps: condition Stalled with this reason. */
+  stalled?: string;
+  writes?: Write[];
+  nextLookAt?: number;
+}
+
+export type Move = Onward | Wait;
+
+export function onward(
+  step: StepStatus | null,
+  transition: Transition,
+  more: Pick<Onward, 'rollback' | 'retried'> = {},
+): Onward {
+  return { kind: 'Onward', step, transition, ...more };
+}
+
+/** A stage change of a step: counters start anew. */
+export function enter(step: StepStatus, stage: StepStatus['stage'], since: string): StepStatus {
+  const { lastRoundAt: _, ...rest } = step;
+  return { ...rest, stage, since, healthyRounds: 0, failures: 0 };
+}

@@ -1,0 +1,105 @@
+/** The plan: every scope of the target in exactly one wave, waves in the author's order. */
+import { parseDuration } from '../api/duration.ts';
+import { planHash } from '../api/hash.ts';
+import type { MtlsRollout } from '../api/resource.ts';
+import type { Wave } from '../api/schema.ts';
+import { slotKey } from '../istio/slots.ts';
+import { selects } from './labels.ts';
+import { type Scope, scopeKey, scopeName, scopeSlot } from './scope.ts';
+import { type Candidate, candidates } from './targets.ts';
+import type { World } from './world.ts';
+
+export interface PlannedWave {
+  name: string;
+  scopes: readonly Scope[];
+  /** Scopes that move together. */
+  size: number;
+  soakMs: number;
+  /** Over the scopes and what is to be written for them; an approval names it. */
+  hash: string;
+}
+
+export interface Plan {
+  waves: readonly PlannedWave[];
+  /** By scope key, with the number of the wave. */
+  scopes: ReadonlyMap<string, { scope: Scope; wave: number }>;
+  hash: string;
+  /** Names that the author gave to a wave and no scope has. */
+  unmatched: { wave: string; name: string }[];
+}
+
+/** Wave of the scopes that match no other. */
+export const REST = 'rest';
+/** Wave of the mesh-wide policy, after everything else. */
+export const MESH = 'mesh';
+
+const IMPLICIT = { maxConcurrent: 1, soak: '10m' } as const;
+/** A step is never larger, so that status stays bounded. */
+const LARGEST_STEP = 500;
+
+export function planOf(rollout: MtlsRollout, world: World): Plan {
+  let left = candidates(rollout, world);
+  const unmatched: Plan['unmatched'] = [];
+  const waves: PlannedWave[] = rollout.spec.strategy.waves.map(wave => {
+    const { chosen, others, missing } = choose(wave, left);
+    left = others;
+    unmatched.push(...missing.map(name => ({ wave: wave.name, name })));
+    return planned(wave.name, chosen, wave);
+  });
+  if (left.length > 0)
+    waves.push(
+      planned(
+        REST,
+        left.map(({ scope }) => scope),
+        IMPLICIT,
+      ),
+    );
+  if (rollout.spec.target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT));
+  const scopes = new Map<string, { scope: Scope; wave: number }>();
+  for (const [number, wave] of waves.entries())
+    for (const scope of wave.scopes) scopes.set(scopeKey(scope), { scope, wave: number });
+  return { waves, scopes, hash: planHash(waves.map(({ name, hash }) => [name, hash])), unmatched };
+}
+
+/** Number of steps of a plan in which nothing is done yet. */
+export function stepsOf(plan: Plan): number {
+  return plan.waves.reduce((sum, wave) => sum + Math.ceil(wave.scopes.length / wave.size), 0);
+}
+
+/** Takes what belongs to a wave: names first, in the author's order, then what the selector picks. */
+function choose(wave: Wave, from: Candidate[]): { chosen: Scope[]; others: Candidate[]; missing: string[] } {
+  const named = new Map<string, Candidate[]>((wave.names ?? []).map(name => [name, []]));
+  const selected: Candidate[] = [];
+  const others: Candidate[] = [];
+  for (const candidate of from) {
+    const byName = named.get(scopeName(candidate.scope));
+    if (byName) byName.push(candidate);
+    else if (wave.selector && selects(wave.selector, candidate.labels)) selected.push(candidate);
+    else others.push(candidate);
+  }
+  const missing = [...named].filter(([, found]) => found.length === 0).map(([name]) => name);
+  const chosen = [...[...named.values()].flat(), ...selected].map(({ scope }) => scope);
+  return { chosen, others, missing };
+}
+
+function planned(
+  name: string,
+  scopes: Scope[],
+  { maxConcurrent, soak }: Pick<Wave, 'maxConcurrent' | 'soak'>,
+): PlannedWave {
+  const hash = planHash([
+    name,
+    scopes.map(scope => [scopeKey(scope), slotKey(scopeSlot(scope)), portsOf(scope), 'STRICT']),
+  ]);
+  return { name, scopes, size: stepSize(maxConcurrent, scopes.length), soakMs: parseDuration(soak), hash };
+}
+
+function stepSize(maxConcurrent: number | string, scopes: number): number {
+  const size =
+    typeof maxConcurrent === 'number' ? maxConcurrent : Math.ceil((scopes * Number.parseInt(maxConcurrent, 10)) / 100);
+  return Math.min(Math.max(size, 1), LARGEST_STEP);
+}
+
+function portsOf(scope: Scope): readonly number[] {
+  return scope.kind === 'Workload' ? (scope.ports ?? []) : [];
+}

@@ -1,0 +1,177 @@
+/** Hazards that can be read from the policies alone: what would make a step fail, or its answer wrong. */
+import type { MtlsRollout } from '../api/resource.ts';
+import type { Hazard } from '../api/status.ts';
+import { managerOf } from '../istio/ownership.ts';
+import type { Plan } from './plan.ts';
+import { isStrict, type ScopeState } from './scopeState.ts';
+import { listed, nameOf } from './text.ts';
+import type { World } from './world.ts';
+
+/** Hazards of the target as a whole, known before any scope is looked at. */
+export function targetHazards(rollout: MtlsRollout, world: World, plan: Plan, metrics: boolean): Hazard[] {
+  return [...missingNamespaces(rollout, world), ...withoutEvidence(rollout, metrics), ...unmatchedNames(plan)].map(
+    hazard => accepted(hazard, rollout),
+  );
+}
+
+/** Hazards of one scope that still has to move. */
+export function scopeHazards(rollout: MtlsRollout, state: ScopeState): Hazard[] {
+  if (isStrict(state)) return [];
+  return [
+    ...conflict(rollout, state),
+    ...damaged(state),
+    ...leavesDisable(state),
+    ...exceptionsInside(state),
+    ...overlapping(state),
+  ].map(hazard => accepted(hazard, rollout));
+}
+
+/** A blocking hazard that nobody accepted. */
+export function blocks({ severity, accepted: taken }: Hazard): boolean {
+  return severity === 'Block' && !taken;
+}
+
+/** Whether the author took on what keeps the scope from being STRICT throughout. */
+export function exceptionsAccepted(rollout: MtlsRollout, { weakerInside, overlapping: others }: ScopeState): boolean {
+  const { accept } = rollout.spec.preflight;
+  const weaker = weakerInside.length === 0 || accept.includes('WeakerPolicy');
+  return weaker && (others.length === 0 || accept.includes('OverlappingPolicy'));
+}
+
+function accepted(hazard: Hazard, { spec }: MtlsRollout): Hazard {
+  // a damaged original is nobody's to accept: there would be no way back
+  const taken = spec.preflight.accept.includes(hazard.code) && hazard.code !== 'DamagedOriginal';
+  return taken ? { ...hazard, accepted: true } : hazard;
+}
+
+function missingNamespaces({ spec }: MtlsRollout, { namespaces, rootNamespace }: World): Hazard[] {
+  const there = new Set(namespaces.filter(({ terminating }) => !terminating).map(({ name }) => name));
+  return (spec.target.namespaces?.names ?? [])
+    .filter(name => !there.has(name) || name === rootNamespace)
+    .map(name => ({
+      code: 'NamespaceNotFound',
+      severity: 'Block',
+      object: `Namespace ${name}`,
+      message:
+        name === rootNamespace
+          ? `${name} is the mesh root namespace: a policy of it governs the whole mesh`
+          : `namespace ${name} is named in spec.target.namespaces.names and is not there`,
+      fix:
+        name === rootNamespace
+          ? 'take it from the list; use target.mesh for the mesh'
+          : 'create the namespace, or take it from the list',
+    }));
+}
+
+function withoutEvidence({ spec }: MtlsRollout, metrics: boolean): Hazard[] {
+  const fix = 'or accept it to go on without evidence of who still sends plaintext';
+  if (spec.probes.length === 0 && !metrics)
+    return [
+      {
+        code: 'NoMetrics',
+        severity: 'Block',
+        object: 'operator configuration',
+        message: 'no Prometheus is configured, so nobody can see who still sends plaintext',
+        fix: `set prometheus.url in the configuration of the operator, ${fix}`,
+      },
+    ];
+  if (spec.probes.length === 0 || spec.probes.some(({ plaintextTraffic }) => plaintextTraffic)) return [];
+  return [
+    {
+      code: 'NoEntryEvidence',
+      severity: 'Block',
+      object: 'spec.probes',
+      message: 'no probe of the list looks before STRICT is set',
+      fix: `add a plaintextTraffic probe, ${fix}`,
+    },
+  ];
+}
+
+function unmatchedNames({ unmatched }: Plan): Hazard[] {
+  return unmatched.map(({ wave, name }) => ({
+    code: 'WaveNameUnmatched',
+    severity: 'Warn',
+    object: `wave ${wave}`,
+    message: `wave ${wave} names ${name}, which is no scope of the target`,
+    fix: `correct the name, or take it from the wave`,
+  }));
+}
+
+/** A policy that somebody else governs: another rollout, or a tool that would write its own version again. */
+function conflict(rollout: MtlsRollout, { key, holder, mark }: ScopeState): Hazard[] {
+  if (!holder || mark?.rollout === rollout.metadata.uid) return [];
+  const { adopt } = rollout.spec;
+  const manager = managerOf(holder);
+  const hazard = (message: string, fix: string): Hazard[] => [
+    { code: 'Conflict', severity: 'Block', scope: key, object: nameOf(holder), message, fix },
+  ];
+  if (adopt === 'Never')
+    return hazard(
+      `${nameOf(holder)} holds the slot of ${key} and spec.adopt is Never`,
+      'set spec.adopt to Unmanaged, or delete the policy',
+    );
+  if (adopt === 'Unmanaged' && manager)
+    return hazard(
+      `${nameOf(holder)} is managed by ${manager}, which would undo the step`,
+      'set the mode there, or set spec.adopt to Always',
+    );
+  return [];
+}
+
+function damaged({ key, holder, mark }: ScopeState): Hazard[] {
+  if (!holder || mark?.original !== 'Damaged') return [];
+  return [
+    {
+      code: 'DamagedOriginal',
+      severity: 'Block',
+      scope: key,
+      object: nameOf(holder),
+      message: `the recorded original of ${nameOf(holder)} is damaged, so there is no safe way back`,
+      fix: 'bring the policy to the mode it should have and remove its annotations mtlsrollout.io/*',
+    },
+  ];
+}
+
+function leavesDisable({ key, effective }: ScopeState): Hazard[] {
+  if (effective.mode !== 'DISABLE') return [];
+  return [
+    {
+      code: 'LeavesDisable',
+      severity: 'Block',
+      scope: key,
+      object: effective.decidedBy ? nameOf(effective.decidedBy) : key,
+      message: `${key} is DISABLE; clients and servers do not leave it at the same moment, and requests are lost`,
+      fix: 'pin the clients with a DestinationRule tls DISABLE, set PERMISSIVE, remove the pin; or accept LeavesDisable',
+    },
+  ];
+}
+
+function exceptionsInside({ key, weakerInside }: ScopeState): Hazard[] {
+  const [first] = weakerInside;
+  if (!first) return [];
+  return [
+    {
+      code: 'WeakerPolicy',
+      severity: 'Block',
+      scope: key,
+      object: nameOf(first),
+      message: `${key} would not be STRICT throughout: ${listed(weakerInside.map(nameOf))} ask for less`,
+      fix: 'move or remove these policies, or accept WeakerPolicy to leave them as exceptions',
+    },
+  ];
+}
+
+function overlapping({ key, overlapping: others }: ScopeState): Hazard[] {
+  const [first] = others;
+  if (!first) return [];
+  return [
+    {
+      code: 'OverlappingPolicy',
+      severity: 'Block',
+      scope: key,
+      object: nameOf(first),
+      message: `${listed(others.map(nameOf))} may select the same pods as ${key}; Istio obeys only the oldest of them`,
+      fix: 'use the selector of that policy for the workload, or accept OverlappingPolicy when the pods differ',
+    },
+  ];
+}

@@ -1,0 +1,59 @@
+/** When probes are due, and what a round adds to a step. */
+import type { Spec } from '../api/schema.ts';
+import type { Observation, Status, StepStatus } from '../api/status.ts';
+import type { Situation } from './situation.ts';
+import { timestamp } from './text.ts';
+import type { Round, RoundKind } from './world.ts';
+
+/** While STRICT spreads, looks are closer together than the author's interval. */
+const ENFORCEMENT_INTERVAL = 5_000;
+
+export function roundInterval(kind: RoundKind, interval: number): number {
+  return kind === 'Enforcement' ? Math.min(interval, ENFORCEMENT_INTERVAL) : interval;
+}
+
+/** When the next round of a stage is due. Evidence before a step is there at once; evidence about a change must gather. */
+export function nextRoundAt(kind: RoundKind, step: StepStatus, interval: number): number {
+  if (step.lastRoundAt) return Date.parse(step.lastRoundAt) + roundInterval(kind, interval);
+  return Date.parse(step.since) + (kind === 'Soak' ? interval : 0);
+}
+
+/** The round that was made for this decision, if it is of this kind and not counted yet. */
+export function newRound(situation: Situation, kind: RoundKind, step: StepStatus): Round | undefined {
+  const { round } = situation.input;
+  return round?.kind === kind && round.at >= Date.parse(step.since) && step.lastRoundAt !== timestamp(round.at)
+    ? round
+    : undefined;
+}
+
+/** A step after one more round: healthy ones count in a row, unhealthy ones add up. */
+export function afterRound(step: StepStatus, round: Round): StepStatus {
+  const verdict = worstOf(round.observations)?.verdict ?? 'Healthy';
+  return {
+    ...step,
+    healthyRounds: verdict === 'Healthy' ? step.healthyRounds + 1 : 0,
+    failures: step.failures + (verdict === 'Unhealthy' ? 1 : 0),
+    lastRoundAt: timestamp(round.at),
+  };
+}
+
+/** What the newest round of a stage found to object to; undefined while everything is healthy or nothing was seen. */
+export function objection({ input }: Situation, status: Status, step: StepStatus): Observation | undefined {
+  const since = Date.parse(step.since);
+  const observations = (input.round?.observations ?? status.probes ?? []).filter(({ at }) => Date.parse(at) >= since);
+  return worstOf(observations);
+}
+
+/** The observation that decides a round, unless all are healthy. */
+export function worstOf(observations: readonly Observation[]): Observation | undefined {
+  for (const verdict of ['Unhealthy', 'Error', 'NoData'] as const) {
+    const found = observations.find(observation => observation.verdict === verdict);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Whether somebody looks at the ports after STRICT was written; the default set does. */
+export function watchesEnforcement({ probes }: Spec): boolean {
+  return probes.length === 0 || probes.some(({ enforcement }) => enforcement !== undefined);
+}

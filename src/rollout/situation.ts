@@ -1,0 +1,138 @@
+/** Everything that one decision looks at, worked out once: the plan, where each scope stands, the step that runs. */
+import { parseDuration } from '../api/duration.ts';
+import { RETRY_ANNOTATION } from '../api/resource.ts';
+import type { Hazard, Status, StepStatus } from '../api/status.ts';
+import { type Plan, planOf, stepsOf } from './plan.ts';
+import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
+import { type Scope, scopeKey } from './scope.ts';
+import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
+import type { Input } from './world.ts';
+
+/** The author's numbers, in milliseconds. */
+export interface Pace {
+  interval: number;
+  successes: number;
+  failureLimit: number;
+  progressDeadline: number;
+}
+
+export class Situation {
+  readonly input: Input;
+  readonly plan: Plan;
+  readonly pace: Pace;
+  readonly targetHazards: readonly Hazard[];
+  readonly #states = new Map<string, ScopeState>();
+
+  constructor(input: Input) {
+    const { rollout, world, metrics } = input;
+    const { interval, successes, failureLimit, progressDeadline } = rollout.spec.analysis;
+    this.input = input;
+    this.plan = planOf(rollout, world);
+    this.targetHazards = targetHazards(rollout, world, this.plan, metrics);
+    this.pace = {
+      interval: parseDuration(interval),
+      successes,
+      failureLimit,
+      progressDeadline: parseDuration(progressDeadline),
+    };
+    for (const { scope } of this.plan.scopes.values()) this.#remember(scope);
+  }
+
+  get now(): number {
+    return this.input.now;
+  }
+
+  get uid(): string {
+    return this.input.rollout.metadata.uid;
+  }
+
+  states(): IterableIterator<ScopeState> {
+    return this.#states.values();
+  }
+
+  state(key: string): ScopeState | undefined {
+    return this.#states.get(key);
+  }
+
+  /** STRICT by Istio's rules, but for exceptions that the author accepted. */
+  moved(state: ScopeState): boolean {
+    return state.effective.mode === 'STRICT' && (isStrict(state) || exceptionsAccepted(this.input.rollout, state));
+  }
+
+  drifted(state: ScopeState): boolean {
+    return isDrifted(state, this.uid);
+  }
+
+  /** Scopes of a step that are still what they were when it began; a namespace made anew since is a stranger. */
+  stepStates(step: StepStatus): ScopeState[] {
+    const begun = Date.parse(step.startedAt);
+    return step.scopes.flatMap(key => {
+      const state = this.state(key);
+      return state && !this.#youngerThan(begun, state.scope) ? [state] : [];
+    });
+  }
+
+  /** Blocking hazards of the target and of these scopes. */
+  blocking(states: readonly ScopeState[]): Hazard[] {
+    return [...this.targetHazards, ...states.flatMap(state => scopeHazards(this.input.rollout, state))].filter(blocks);
+  }
+
+  /** Every hazard of the plan, worst first. */
+  hazards(): Hazard[] {
+    const rank = { Block: 0, Warn: 1, Info: 2 };
+    const weight = (hazard: Hazard) => rank[hazard.severity] + (hazard.accepted ? 3 : 0);
+    const all = [
+      ...this.targetHazards,
+      ...[...this.states()].flatMap(state => scopeHazards(this.input.rollout, state)),
+    ];
+    return all.toSorted((a, b) => weight(a) - weight(b));
+  }
+
+  /** Whether somebody asked a paused or rolled back rollout to try again: by the retry annotation or by an edit. */
+  askedAgain({ retried, observedGeneration }: Status): boolean {
+    const { generation } = this.input.rollout.metadata;
+    const edited = observedGeneration !== undefined && observedGeneration !== generation;
+    return edited || (this.retryValue !== undefined && this.retryValue !== retried);
+  }
+
+  get retryValue(): string | undefined {
+    return this.input.rollout.metadata.annotations?.[RETRY_ANNOTATION];
+  }
+
+  /** Number of the step that a scope of this wave belongs to, and of how many. */
+  position(waveNumber: number): { index: number; of: number } {
+    const before = this.plan.waves
+      .slice(0, waveNumber)
+      .reduce((sum, { scopes, size }) => sum + Math.ceil(scopes.length / size), 0);
+    const wave = this.plan.waves[waveNumber];
+    const done = wave ? this.doneIn(wave.scopes) : 0;
+    return { index: before + Math.floor(done / (wave?.size ?? 1)) + 1, of: stepsOf(this.plan) };
+  }
+
+  doneIn(scopes: readonly Scope[]): number {
+    return this.#among(scopes).filter(state => this.moved(state)).length;
+  }
+
+  /** Scopes of a wave that have not moved yet, in order. */
+  leftIn(scopes: readonly Scope[]): ScopeState[] {
+    return this.#among(scopes).filter(state => !this.moved(state));
+  }
+
+  #among(scopes: readonly Scope[]): ScopeState[] {
+    return scopes.map(scope => this.#remember(scope));
+  }
+
+  #remember(scope: Scope): ScopeState {
+    const key = scopeKey(scope);
+    const known = this.#states.get(key);
+    if (known) return known;
+    const state = scopeState(scope, this.input.world.policies, this.input.world.rootNamespace);
+    this.#states.set(key, state);
+    return state;
+  }
+
+  #youngerThan(time: number, { namespace }: Scope): boolean {
+    const found = this.input.world.namespaces.find(({ name }) => name === namespace);
+    return found !== undefined && found.created * 1000 > time;
+  }
+}

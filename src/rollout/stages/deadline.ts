@@ -1,0 +1,21 @@
+/** How long a step may take. */
+import type { StepStatus } from '../../api/status.ts';
+import type { Situation } from '../situation.ts';
+import { clockTime } from '../text.ts';
+
+/** Changes wake a rollout; this is only for a change that nobody told about. */
+export const BACKSTOP = 10_000;
+
+/** Before STRICT the time counts from the begin of the step; after it from the begin of the stage, soak not included. */
+export function deadlineOf({ pace, plan }: Situation, step: StepStatus): number {
+  if (step.stage === 'Enforcing') return Date.parse(step.since) + pace.progressDeadline;
+  if (step.stage !== 'Soaking') return Date.parse(step.startedAt) + pace.progressDeadline;
+  const soak = plan.waves.find(({ name }) => name === step.wave)?.soakMs ?? 0;
+  return Date.parse(step.since) + soak + pace.progressDeadline;
+}
+
+/** A clause for the message of a step that is late; empty while it is not. */
+export function overdue(situation: Situation, step: StepStatus): string {
+  const deadline = deadlineOf(situation, step);
+  return situation.now < deadline ? '' : `; overdue since ${clockTime(deadline, situation.now)}, still trying`;
+}

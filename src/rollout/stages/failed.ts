@@ -1,0 +1,60 @@
+/** A step that failed after STRICT was written: roll back, or pause where the author wants to decide. */
+import { parseDuration } from '../../api/duration.ts';
+import type { StepStatus } from '../../api/status.ts';
+import { enter, type Move, onward, type Wait } from '../move.ts';
+import type { Situation } from '../situation.ts';
+import { bounded, listed, timestamp } from '../text.ts';
+import { about, stepText } from './story.ts';
+
+/** `reason` is one sentence without end; `probe` the one that objected. */
+export function failed(situation: Situation, step: StepStatus, reason: string, probe?: string): Move {
+  const { now, input } = situation;
+  const { onFailure, extent, retries, retryAfter } = input.rollout.spec.rollback;
+  const why = bounded(probe ? `probe ${probe}: ${reason}` : reason);
+  if (onFailure === 'Pause') return paused(step, why);
+  const generation = input.rollout.metadata.generation;
+  const before = input.rollout.status?.rollback;
+  const attempt = (before?.generation === generation ? before.attempt : 0) + 1;
+  const at = timestamp(now);
+  return onward(
+    enter(step, 'RollingBack', at),
+    {
+      reason: 'RollbackStarted',
+      message: bounded(`${stepText(step)}: rolling back ${whatOf(extent, step)}: ${why}`),
+      severity: 'Warning',
+      ...about(step),
+    },
+    {
+      rollback: {
+        reason: why,
+        wave: step.wave,
+        step: step.index,
+        extent,
+        scopes: step.scopes,
+        at,
+        attempt,
+        generation,
+        ...(attempt <= retries ? { retryAt: timestamp(now + parseDuration(retryAfter)) } : {}),
+      },
+    },
+  );
+}
+
+/** The step stays STRICT until somebody decides. */
+export function paused(step: StepStatus, why: string): Wait {
+  return {
+    kind: 'Wait',
+    phase: 'Paused',
+    step,
+    on: 'decision',
+    message: bounded(
+      `${stepText(step)}: ${listed(step.scopes)} STRICT and paused: ${why}; set spec.mode to Revert to go back, or annotate the rollout with a new value of mtlsrollout.io/retry to go on`,
+    ),
+    stalled: 'StepFailed',
+  };
+}
+
+function whatOf(extent: 'Step' | 'Wave' | 'All', step: StepStatus): string {
+  if (extent === 'Step') return listed(step.scopes);
+  return extent === 'Wave' ? `wave ${step.wave}` : 'all waves';
+}

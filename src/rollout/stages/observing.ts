@@ -1,0 +1,44 @@
+/** Observing: entry evidence, N healthy rounds in a row, before anything is switched. */
+import type { Status, StepStatus } from '../../api/status.ts';
+import { closedGate, interfered } from '../gates.ts';
+import { enter, type Move, onward } from '../move.ts';
+import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
+import type { Situation } from '../situation.ts';
+import { listed, timestamp } from '../text.ts';
+import { BACKSTOP, overdue } from './deadline.ts';
+import { doneByOthers } from './done.ts';
+import { heldDown } from './preparing.ts';
+import { about, doubtText, progressOf, stepText } from './story.ts';
+import { again } from './again.ts';
+
+export function observing(situation: Situation, status: Status, step: StepStatus): Move {
+  const states = situation.stepStates(step);
+  if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
+  const writes = states.flatMap(state => heldDown(situation, state) ?? []);
+  const disturbed = interfered(situation, step, states);
+  if (disturbed && writes.length === 0) return situation.askedAgain(status) ? again(situation, step) : disturbed;
+  const closed = closedGate(situation, step, states);
+  if (closed) return closed;
+
+  const round = newRound(situation, 'Entry', step);
+  const seen = round ? afterRound(step, round) : step;
+  if (round && seen.healthyRounds >= situation.pace.successes && writes.length === 0)
+    return onward(enter(seen, 'Enforcing', timestamp(situation.now)), {
+      reason: 'EvidenceComplete',
+      message: `${stepText(step)}: ${seen.healthyRounds} healthy rounds, switching ${listed(step.scopes)} to STRICT`,
+      severity: 'Normal',
+      ...about(step),
+    });
+  const late = overdue(situation, seen);
+  const doubt = objection(situation, status, seen);
+  return {
+    kind: 'Wait',
+    phase: 'Observing',
+    step: seen,
+    on: doubt ? `probe ${doubt.name}` : 'evidence',
+    message: `${stepText(seen)}: ${progressOf(situation, seen)} before ${listed(seen.scopes)} may switch${doubtText(doubt)}${late}`,
+    ...(late ? { stalled: 'ProgressDeadlineExceeded' } : {}),
+    writes,
+    nextLookAt: writes.length > 0 ? situation.now + BACKSTOP : nextRoundAt('Entry', seen, situation.pace.interval),
+  };
+}

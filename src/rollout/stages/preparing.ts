@@ -1,0 +1,59 @@
+/**
+ * Preparing: an explicit policy for every scope, so that the switch later is the patch of an existing object, and
+ * permissions, webhooks and conflicts show before anything can break.
+ */
+import type { Status, StepStatus } from '../../api/status.ts';
+import { closedGate } from '../gates.ts';
+import { restore, raise } from '../intended.ts';
+import { enter, type Move, onward } from '../move.ts';
+import type { ScopeState } from '../scopeState.ts';
+import type { Situation } from '../situation.ts';
+import { clockTime, counted, listed, timestamp } from '../text.ts';
+import type { Write } from '../writes.ts';
+import { BACKSTOP, deadlineOf, overdue } from './deadline.ts';
+import { doneByOthers } from './done.ts';
+import { about, stepText } from './story.ts';
+
+export function preparing(situation: Situation, _status: Status, step: StepStatus): Move {
+  const states = situation.stepStates(step);
+  if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
+  const closed = closedGate(situation, step, states);
+  if (closed) return closed;
+  const writes = states.flatMap(state => preparation(situation, state));
+  if (writes.length > 0) {
+    const late = overdue(situation, step);
+    return {
+      kind: 'Wait',
+      phase: 'Preparing',
+      step,
+      on: 'writes',
+      message: `${stepText(step)}: preparing ${listed(step.scopes)} since ${clockTime(Date.parse(step.since), situation.now)}; ${counted(writes.length, 'policy', 'policies')} to write${late}`,
+      ...(late ? { stalled: 'ProgressDeadlineExceeded' } : {}),
+      writes,
+      nextLookAt: Math.min(situation.now + BACKSTOP, deadlineOf(situation, step)),
+    };
+  }
+  return onward(enter(step, 'Observing', timestamp(situation.now)), {
+    reason: 'StepPrepared',
+    message: `${stepText(step)}: ${listed(step.scopes)} prepared, looking for plaintext`,
+    severity: 'Normal',
+    ...about(step),
+  });
+}
+
+function preparation(situation: Situation, state: ScopeState): Write[] {
+  const { rollout, world } = situation.input;
+  if (situation.moved(state)) return [];
+  const held = heldDown(situation, state);
+  if (held) return [held];
+  const weak = state.effective.mode === 'DISABLE';
+  if (state.holder && !weak && !situation.drifted(state)) return [];
+  return [raise(rollout, state, 'PERMISSIVE', world.policies)];
+}
+
+/** Takes an explicit PERMISSIVE of ours away where a wider policy has become STRICT by other hands. */
+export function heldDown(situation: Situation, { holder, mark, inherited, effective }: ScopeState): Write | undefined {
+  const ours = holder && mark?.rollout === situation.uid && mark.applied?.mode === 'PERMISSIVE';
+  if (!ours || inherited !== 'STRICT' || effective.mode === 'STRICT') return undefined;
+  return restore(holder, mark);
+}

@@ -1,0 +1,119 @@
+/** RollingBack and mode Revert: every original within the extent, in reverse order, and proof that nothing is left. */
+import type { RollbackStatus, Status, StepStatus } from '../../api/status.ts';
+import type { PeerAuthentication } from '../../istio/objects.ts';
+import { slotKey, slotOf } from '../../istio/slots.ts';
+import { restore } from '../intended.ts';
+import { type Mark, markOf } from '../marks.ts';
+import { enter, type Move, onward, type Wait } from '../move.ts';
+import { scopeKey, scopeSlot } from '../scope.ts';
+import type { Situation } from '../situation.ts';
+import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
+import type { Write } from '../writes.ts';
+import { BACKSTOP } from './deadline.ts';
+import { about, stepText } from './story.ts';
+
+/** Policies restored by one decision. */
+const BATCH = 100;
+
+interface Marked {
+  policy: PeerAuthentication;
+  mark: Mark;
+  /** Place in the plan; policies of scopes that are no longer in it come last, so they are restored first. */
+  order: number;
+}
+
+export function rollingBack(situation: Situation, status: Status, step: StepStatus): Move {
+  const { rollback } = status;
+  const left = marked(situation).filter(({ mark }) => within(situation, rollback, step, mark));
+  const { writes, damaged } = restorations(left);
+  const what = rollback ? rollbackText(rollback) : listed(step.scopes);
+  if (left.length > 0)
+    return {
+      kind: 'Wait',
+      phase: 'RollingBack',
+      step,
+      on: damaged ? 'DamagedOriginal' : 'writes',
+      message: `${stepText(step)}: rolling back ${what} since ${clockTime(Date.parse(step.since), situation.now)}, ${counted(left.length, 'policy', 'policies')} to restore${damaged ? `; ${damaged}` : ''}`,
+      ...(damaged && writes.length === 0 ? { stalled: 'DamagedOriginal' } : {}),
+      writes,
+      nextLookAt: situation.now + BACKSTOP,
+    };
+  const at = timestamp(situation.now);
+  return onward(
+    enter(step, 'RolledBack', at),
+    {
+      reason: 'RolledBack',
+      message: `${stepText(step)}: ${what} restored to its original`,
+      severity: 'Warning',
+      ...about(step),
+    },
+    rollback ? { rollback: { ...rollback, finishedAt: at } } : {},
+  );
+}
+
+/** Mode Revert: everything that carries a mark of this rollout. */
+export function reverting(situation: Situation): Wait {
+  const left = marked(situation);
+  const { writes, damaged } = restorations(left);
+  if (left.length === 0)
+    return {
+      kind: 'Wait',
+      phase: 'Reverted',
+      step: null,
+      on: '',
+      message: 'every policy is as it was before the rollout',
+    };
+  return {
+    kind: 'Wait',
+    phase: 'RollingBack',
+    step: null,
+    on: damaged ? 'DamagedOriginal' : 'writes',
+    message: `mode Revert: ${counted(left.length, 'policy', 'policies')} to restore${damaged ? `; ${damaged}` : ''}`,
+    ...(damaged && writes.length === 0 ? { stalled: 'DamagedOriginal' } : {}),
+    writes,
+    nextLookAt: situation.now + BACKSTOP,
+  };
+}
+
+function rollbackText({ extent, wave, scopes }: RollbackStatus): string {
+  if (extent === 'Step') return listed(scopes);
+  return extent === 'Wave' ? `wave ${wave}` : 'all waves';
+}
+
+/** Everything that carries a mark of this rollout, last of the plan first. */
+function marked({ input, plan, uid }: Situation): Marked[] {
+  const { world } = input;
+  const order = new Map([...plan.scopes.values()].map(({ scope }, place) => [slotKey(scopeSlot(scope)), place]));
+  const namespaces = new Set([...world.namespaces.map(({ name }) => name), world.rootNamespace]);
+  const found: Marked[] = [];
+  for (const namespace of namespaces)
+    for (const policy of world.policies.in(namespace)) {
+      const mark = markOf(policy);
+      if (mark?.rollout === uid) found.push({ policy, mark, order: order.get(slotKey(slotOf(policy))) ?? Infinity });
+    }
+  return found.sort((a, b) => b.order - a.order || (nameOf(a.policy) < nameOf(b.policy) ? -1 : 1));
+}
+
+function within(
+  { plan }: Situation,
+  rollback: RollbackStatus | undefined,
+  step: StepStatus,
+  { applied }: Mark,
+): boolean {
+  if (rollback?.extent === 'All') return true;
+  const wave = rollback?.extent === 'Wave' ? plan.waves.find(({ name }) => name === rollback.wave) : undefined;
+  const keys = [...step.scopes, ...(wave?.scopes ?? []).map(scopeKey)];
+  return applied === undefined || keys.includes(applied.scope);
+}
+
+function restorations(left: readonly Marked[]): { writes: Write[]; damaged: string | undefined } {
+  const writes: Write[] = [];
+  let damaged: string | undefined;
+  for (const { policy, mark } of left.slice(0, BATCH)) {
+    const write = restore(policy, mark);
+    if (write) writes.push(write);
+    else
+      damaged ??= `the recorded original of ${nameOf(policy)} is damaged: bring it to the mode it should have and remove its annotations mtlsrollout.io/*`;
+  }
+  return { writes, damaged };
+}

@@ -1,0 +1,72 @@
+/** Soaking: STRICT is in force; the step must stay healthy for its soak and end in N healthy rounds in a row. */
+import type { Status, StepStatus } from '../../api/status.ts';
+import { interfered, suspended } from '../gates.ts';
+import { enter, type Move, onward } from '../move.ts';
+import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
+import type { Situation } from '../situation.ts';
+import { clockTime, listed, timestamp } from '../text.ts';
+import { again } from './again.ts';
+import { deadlineOf } from './deadline.ts';
+import { done, doneByOthers } from './done.ts';
+import { failed, paused } from './failed.ts';
+import { about, doubtText, progressOf, stepText } from './story.ts';
+
+export function soaking(situation: Situation, status: Status, step: StepStatus): Move {
+  const { now, pace } = situation;
+  const states = situation.stepStates(step);
+  if (states.length === 0) return doneByOthers(situation, step);
+  const disturbed = interfered(situation, step, states);
+  if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
+  const held = suspended(situation, step) ?? pausedAfterFailure(situation, status, step);
+  if (held) return held;
+
+  const round = newRound(situation, 'Soak', step);
+  const seen = round ? afterRound(step, round) : step;
+  const doubt = objection(situation, status, seen);
+  if (seen.failures > pace.failureLimit)
+    return failed(situation, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);
+  const end = soakEnd(situation, step);
+  if (seen.healthyRounds >= pace.successes && now >= end) return done(seen);
+  const deadline = deadlineOf(situation, step);
+  if (now >= deadline)
+    return failed(
+      situation,
+      seen,
+      `no ${pace.successes} healthy rounds in a row before ${clockTime(deadline, now)}${doubtText(doubt)}`,
+    );
+  const next = nextRoundAt('Soak', seen, pace.interval);
+  const until = now < end ? `until ${clockTime(end, now)}` : 'soak over';
+  return {
+    kind: 'Wait',
+    phase: 'Soaking',
+    step: seen,
+    on: doubt ? `probe ${doubt.name}` : now < end ? `soak ${clockTime(end, now)}` : 'evidence',
+    message: `${stepText(seen)}: soaking ${listed(seen.scopes)}, ${until}; ${progressOf(situation, seen)}${doubtText(doubt)}`,
+    nextLookAt: Math.min(next, deadline, now < end ? end : Infinity),
+  };
+}
+
+function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
+  return Date.parse(since) + (plan.waves.find(({ name }) => name === wave)?.soakMs ?? 0);
+}
+
+/** With `onFailure: Pause` a failed step stays STRICT and waits for somebody; asked again, it soaks anew. */
+function pausedAfterFailure(situation: Situation, status: Status, step: StepStatus): Move | undefined {
+  const { pace, now, input } = situation;
+  const late = now >= deadlineOf(situation, step);
+  if (input.rollout.spec.rollback.onFailure !== 'Pause' || (step.failures <= pace.failureLimit && !late))
+    return undefined;
+  if (situation.askedAgain(status))
+    return onward(
+      enter(step, 'Soaking', timestamp(now)),
+      {
+        reason: 'StepRetried',
+        message: `${stepText(step)}: soaking ${listed(step.scopes)} again`,
+        severity: 'Normal',
+        ...about(step),
+      },
+      { retried: situation.retryValue },
+    );
+  const doubt = objection(situation, status, step);
+  return paused(step, doubt ? `probe ${doubt.name}: ${doubt.message}` : 'no healthy rounds before the deadline');
+}

@@ -1,0 +1,67 @@
+/** The values that go into a decision and come out of it. Times are milliseconds since the epoch. */
+import type { MtlsRollout } from '../api/resource.ts';
+import type { Observation, Status } from '../api/status.ts';
+import type { Namespace, Workload } from '../istio/objects.ts';
+import type { Policies } from '../istio/policies.ts';
+import type { Write } from './writes.ts';
+
+/** What is in the cluster, as far as one rollout is concerned. */
+export interface World {
+  rootNamespace: string;
+  /** Every namespace that the target may name: the rollout's own, or all of them in the root namespace. */
+  namespaces: readonly Namespace[];
+  policies: Policies;
+  /** Workloads of the target's namespaces; read only where the unit is Workload. */
+  workloads: readonly Workload[];
+}
+
+/** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak';
+
+/** One look with every probe that takes part. */
+export interface Round {
+  kind: RoundKind;
+  at: number;
+  observations: Observation[];
+}
+
+/** Something outside the rollout's plan that keeps it from acting at all. */
+export interface Obstacle {
+  reason: string;
+  message: string;
+  /** True: only an edit helps (Stalled). False: it may pass by itself (Reconciling). */
+  lasting: boolean;
+}
+
+export interface Input {
+  rollout: MtlsRollout;
+  world: World;
+  now: number;
+  /** Term of the leader that asks; written into status before the first write. */
+  epoch: number;
+  round?: Round;
+  obstacle?: Obstacle;
+  /** What went wrong when the last decision was carried out. */
+  trouble?: Obstacle;
+  /** Whether the operator knows where the metrics are. */
+  metrics: boolean;
+}
+
+/** One thing that was decided: source of history, event, log line and metric alike. */
+export interface Transition {
+  reason: string;
+  message: string;
+  severity: 'Normal' | 'Warning';
+  wave?: string;
+  step?: number;
+  scopes?: string[];
+}
+
+export interface Decision {
+  status: Status;
+  /** To be performed after the status is stored. */
+  writes: Write[];
+  transitions: Transition[];
+  /** When to look again without any event; undefined: only when something changes. */
+  nextLookAt?: number;
+}

@@ -1,0 +1,211 @@
+/** A mesh in memory for tests of the core: performs writes as an API server would, and drives decisions to rest. */
+import assert from 'node:assert/strict';
+import type { MtlsRollout } from '../../src/api/resource.ts';
+import { type SpecInput, specSchema } from '../../src/api/schema.ts';
+import type { Observation, Status, Verdict } from '../../src/api/status.ts';
+import { effectiveModes } from '../../src/istio/effectiveMode.ts';
+import type { Mode, Namespace, PeerAuthentication, Workload } from '../../src/istio/objects.ts';
+import { policiesOf } from '../../src/istio/policies.ts';
+import { decide, roundDue } from '../../src/rollout/decide.ts';
+import type { Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
+import type { Write } from '../../src/rollout/writes.ts';
+
+export const START = Date.parse('2026-11-22T09:00:00Z');
+export const ROOT = 'istio-system';
+
+/** Verdicts that the probes of a test give: one for every round of a kind, or a function of scopes and time. */
+export type Judge = (kind: RoundKind, scopes: string[], now: number) => Verdict;
+
+export class TestMesh {
+  readonly namespaces: Namespace[] = [];
+  readonly workloads: Workload[] = [];
+  readonly policies = new Map<string, PeerAuthentication>();
+  readonly transitions: Transition[] = [];
+  readonly writes: Write[] = [];
+  /** Every state of the policies, oldest first. */
+  readonly history: PeerAuthentication[][] = [];
+  rollout: MtlsRollout;
+  now = START;
+  metrics = true;
+  judge: Judge = () => 'Healthy';
+  obstacle: Obstacle | undefined;
+  #revision = 0;
+
+  constructor(spec: SpecInput, namespaces: string[] = [], home = ROOT) {
+    for (const name of new Set([ROOT, home, ...namespaces])) this.addNamespace(name);
+    this.rollout = {
+      apiVersion: 'mtlsrollout.io/v1alpha1',
+      kind: 'MtlsRollout',
+      metadata: {
+        name: 'shop',
+        namespace: home,
+        uid: 'rollout-uid',
+        generation: 1,
+        creationTimestamp: new Date(START).toISOString(),
+      },
+      spec: specSchema.parse(spec),
+    };
+  }
+
+  get status(): Status {
+    return this.rollout.status ?? {};
+  }
+
+  get world(): World {
+    const policies = policiesOf(this.policies.values());
+    return { rootNamespace: ROOT, namespaces: this.namespaces, policies, workloads: this.workloads };
+  }
+
+  edit(spec: SpecInput): void {
+    const { metadata } = this.rollout;
+    this.rollout = {
+      ...this.rollout,
+      metadata: { ...metadata, generation: metadata.generation + 1 },
+      spec: specSchema.parse(spec),
+    };
+  }
+
+  annotate(key: string, value: string): void {
+    const { metadata } = this.rollout;
+    this.rollout = {
+      ...this.rollout,
+      metadata: { ...metadata, annotations: { ...metadata.annotations, [key]: value } },
+    };
+  }
+
+  addNamespace(name: string, labels: Record<string, string> = {}): void {
+    this.namespaces.push({
+      name,
+      uid: `uid-${name}-${this.now}`,
+      created: Math.floor(this.now / 1000) - 1,
+      labels,
+      terminating: false,
+    });
+  }
+
+  removeNamespace(name: string): void {
+    this.namespaces.splice(
+      this.namespaces.findIndex(known => known.name === name),
+      1,
+    );
+    for (const key of [...this.policies.keys()]) if (key.startsWith(`${name}/`)) this.policies.delete(key);
+  }
+
+  /** A policy of somebody else's. */
+  putPolicy(
+    namespace: string,
+    name: string,
+    spec: PeerAuthentication['spec'],
+    metadata: Partial<PeerAuthentication['metadata']> = {},
+  ): void {
+    this.#store({
+      apiVersion: 'security.istio.io/v1beta1',
+      kind: 'PeerAuthentication',
+      metadata: { name, namespace, ...metadata },
+      spec,
+    });
+  }
+
+  policy(namespace: string, name = 'mtls-rollout'): PeerAuthentication | undefined {
+    return this.policies.get(`${namespace}/${name}`);
+  }
+
+  mode(namespace: string, labels: Record<string, string> = {}, port?: number): Mode {
+    const { workload, ports } = effectiveModes(this.world.policies, ROOT, namespace, labels);
+    return (port === undefined ? workload : (ports.get(port) ?? workload)).mode;
+  }
+
+  /** One decision, its status stored and its writes performed. Returns when to look again. */
+  step(): number | undefined {
+    const input: Input = {
+      rollout: this.rollout,
+      world: this.world,
+      now: this.now,
+      epoch: 1,
+      metrics: this.metrics,
+      ...(this.obstacle ? { obstacle: this.obstacle } : {}),
+    };
+    const due = roundDue(input);
+    const round: Round | undefined = due && this.#round(due.kind, due.step.scopes);
+    const decision = decide(round ? { ...input, round } : input);
+    this.rollout = { ...this.rollout, status: decision.status };
+    this.transitions.push(...decision.transitions);
+    for (const write of decision.writes) this.perform(write);
+    return decision.writes.length > 0 ? this.now : decision.nextLookAt;
+  }
+
+  /** Decides and lets time pass until the condition holds; fails after that many decisions. */
+  until(condition: (status: Status) => boolean, decisions = 2000): Status {
+    for (let n = 0; n < decisions; n++) {
+      const next = this.step();
+      if (condition(this.status)) return this.status;
+      this.now = Math.max(this.now + 1, next ?? this.now + 60_000);
+    }
+    return assert.fail(`not reached after ${decisions} decisions; phase ${this.status.phase}: ${this.status.message}`);
+  }
+
+  untilPhase(phase: Status['phase']): Status {
+    return this.until(status => status.phase === phase);
+  }
+
+  perform(write: Write): void {
+    this.writes.push(write);
+    if (write.verb === 'create') {
+      const { namespace, name } = write.object.metadata;
+      assert.ok(!this.policies.has(`${namespace}/${name}`), `${namespace}/${name} is there already`);
+      return this.#store(write.object as PeerAuthentication);
+    }
+    const { namespace, name, uid, resourceVersion } = write.target;
+    const current = this.policies.get(`${namespace}/${name}`);
+    assert.equal(current?.metadata.uid, uid);
+    assert.equal(current?.metadata.resourceVersion, resourceVersion);
+    if (write.verb === 'delete') {
+      this.policies.delete(`${namespace}/${name}`);
+      this.#record();
+    } else this.#store(merged(current, write.patch) as PeerAuthentication);
+  }
+
+  #store(policy: PeerAuthentication): void {
+    const key = `${policy.metadata.namespace}/${policy.metadata.name}`;
+    const revision = String(++this.#revision);
+    const created = new Date(this.now).toISOString().replace(/\.\d+Z$/, 'Z');
+    const metadata = {
+      uid: `uid-${revision}`,
+      creationTimestamp: created,
+      ...policy.metadata,
+      resourceVersion: revision,
+    };
+    this.policies.set(key, { ...policy, metadata });
+    this.#record();
+  }
+
+  #record(): void {
+    this.history.push([...this.policies.values()]);
+  }
+
+  #round(kind: RoundKind, scopes: string[]): Round {
+    const at = new Date(this.now).toISOString();
+    const verdict = this.judge(kind, scopes, this.now);
+    const observation: Observation = {
+      name: kind.toLowerCase(),
+      verdict,
+      value: '',
+      samples: 1,
+      message: `${kind} is ${verdict}`,
+      at,
+    };
+    return { kind, at: this.now, observations: [observation] };
+  }
+}
+
+/** RFC 7386. */
+export function merged(target: unknown, patch: unknown): unknown {
+  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
+  const result: Record<string, unknown> =
+    target !== null && typeof target === 'object' && !Array.isArray(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merged(result[key], value);
+  }
+  return result;
+}
