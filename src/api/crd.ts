@@ -26,7 +26,7 @@ export interface SchemaNode {
   pattern?: string;
   'x-kubernetes-int-or-string'?: boolean;
   'x-kubernetes-list-map-keys'?: string[];
-  'x-kubernetes-validations'?: { rule: string; message: string }[];
+  'x-kubernetes-validations'?: { rule: string; message: string; fieldPath?: string }[];
   [keyword: string]: unknown;
 }
 
@@ -50,7 +50,7 @@ export interface Crd {
   };
 }
 
-export interface PrinterColumn {
+interface PrinterColumn {
   name: string;
   type: 'string' | 'date';
   jsonPath: string;
@@ -73,9 +73,10 @@ const COLUMNS: readonly PrinterColumn[] = [
 const ROOT_RULES = [
   {
     rule: 'size(self.metadata.name) <= 63',
-    message: 'metadata.name must have at most 63 characters: policies and labels carry it',
+    message: 'must have at most 63 characters: policies and labels carry it',
+    fieldPath: '.metadata.name',
   },
-  { rule: startedWavesStay.cel, message: startedWavesStay.message },
+  { rule: startedWavesStay.cel, message: startedWavesStay.message, fieldPath: '.spec.strategy.waves' },
 ];
 
 /** The whole definition, as `kubectl apply` takes it. */
@@ -110,7 +111,7 @@ function rootSchema(): SchemaNode {
     properties: {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
-      metadata: { type: 'object' },
+      metadata: { type: 'object', properties: { name: { type: 'string' } } }, // named, so that a rule can point at it
       spec: structural(specSchema),
       status: structural(statusSchema),
     },

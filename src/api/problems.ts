@@ -29,6 +29,7 @@ export function explain(issue: RawIssue): string {
     case 'invalid_element':
     case 'invalid_key':
     case 'invalid_union':
+    default:
       return 'is not valid'; // the schemas give these words of their own
   }
 }

@@ -20,8 +20,7 @@ export const startedWavesStay = {
       ({ name }, place) => !begun.has(name) || after.spec.strategy.waves[place]?.name === name,
     );
   },
-  message:
-    'waves that have begun keep their name and place in spec.strategy.waves: put them back, and add or reorder only waves after them',
+  message: 'waves that have begun keep their name and place: put them back, and add or reorder only waves after them',
 };
 
 /** Places come from a list of numbers: `map(...).indexOf(...)` is estimated without bounds, and the CRD refused. */

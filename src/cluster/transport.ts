@@ -9,6 +9,8 @@ export interface KubeRequest {
   body?: unknown;
   /** Media type of the body; JSON unless given (`application/merge-patch+json` for patches). */
   contentType?: string;
+  /** Media types asked for; JSON unless given (tables have one of their own). */
+  accept?: string;
   signal?: AbortSignal;
 }
 

@@ -17,7 +17,7 @@ export interface ClientTlsQuestion {
   port: number;
 }
 
-export interface ClientTls {
+interface ClientTls {
   /** AUTO: no rule says anything, auto mutual TLS stays on. */
   mode: ClientTlsMode | 'AUTO';
   /** The rule whose traffic policy applies to the port, also where it leaves TLS alone. */
@@ -78,7 +78,7 @@ function file(rule: DestinationRule, tables: Tables): void {
 
 /** A name without dots means a service of the rule's own namespace; anything else is taken as it is. */
 function qualified(host: string, namespace: string): string {
-  return host === '' || host === '*' || host.includes('.') ? host : fqdn(host, namespace);
+  return host === '*' || host.includes('.') ? host : fqdn(host, namespace);
 }
 
 function fqdn(name: string, namespace: string): string {

@@ -90,5 +90,5 @@ function contains(all: ReadonlySet<string>, some: ReadonlySet<string>): boolean 
 
 function equalLabels(a: Record<string, string>, b: Record<string, string>): boolean {
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every(key => Object.hasOwn(b, key) && a[key] === b[key]);
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
 }

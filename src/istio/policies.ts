@@ -67,5 +67,5 @@ function explicit(mode: string | undefined): Mode | undefined {
 
 /** Whether every label of the selector is there with its value. */
 export function selects(selector: Record<string, string>, labels: Record<string, string>): boolean {
-  return Object.entries(selector).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }

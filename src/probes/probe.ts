@@ -16,6 +16,8 @@ export interface Look {
   startedAt: number;
   /** When STRICT was first written; undefined in an entry round. */
   changedAt: number | undefined;
+  /** When STRICT was seen in force; before that, what the proxies count may still be from before the change. */
+  inForceAt: number | undefined;
   /** Pods of a scope, read at most once a round. */
   pods(scope: Scope): Promise<Pod[]>;
   signal: AbortSignal;

@@ -1,0 +1,16 @@
+/** The files that are generated from the schema, as text: the CRD and the reference page. */
+import { dump } from 'js-yaml';
+import { buildCrd } from '../src/api/crd.ts';
+import { renderReference } from './reference.ts';
+
+const HEADER = '# Generated from src/api by `npm run generate`. Do not edit.\n';
+
+/** Paths below the project's folder, and what must stand there. */
+export function generatedFiles(): { path: string; text: string }[] {
+  const crd = buildCrd();
+  return [
+    // noRefs: parts that occur twice are written twice, not as YAML anchors.
+    { path: 'crds/mtlsrollout.io_mtlsrollouts.yaml', text: HEADER + dump(crd, { noRefs: true, lineWidth: 120 }) },
+    { path: 'docs/reference.md', text: renderReference(crd) },
+  ];
+}

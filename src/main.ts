@@ -1,0 +1,117 @@
+/** The operator as a process: configuration, wiring, and an orderly end. The only file that reads the environment. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from './cluster/clock.ts';
+import { HttpTransport } from './cluster/httpTransport.ts';
+import { HELP, parseFlags } from './operator/flags.ts';
+import { startHealth } from './operator/health.ts';
+import { MtlsRolloutOperator } from './operator/operator.ts';
+import { loadSettings, type Settings } from './operator/settings.ts';
+import { VERSION } from './operator/version.ts';
+import { tlsHello } from './probes/hello.ts';
+import type { Sight } from './probes/probe.ts';
+import { Prometheus, PrometheusError } from './probes/prometheus.ts';
+import { createLogger } from './report/logger.ts';
+
+/** A graceful stop that takes longer is ended: the lease has run out by then. */
+const STOP_MS = 25_000;
+
+function kubeConfigOf({ kubeconfig, context }: Settings): KubeConfig {
+  const config = new KubeConfig();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
+  return config;
+}
+
+function sightOf({ prometheus }: Settings): Sight {
+  const hello = tlsHello();
+  if (!prometheus) {
+    const missing = new PrometheusError(
+      'Unreachable',
+      'no Prometheus is configured: set prometheus.url in the configuration of the operator',
+    );
+    return { hello, query: () => Promise.reject(missing) };
+  }
+  const { url, bearerTokenFile, caFile, timeout } = prometheus;
+  const source = new Prometheus({
+    url,
+    deadlineMs: timeout,
+    ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
+    ...(bearerTokenFile === undefined
+      ? {}
+      : { bearerToken: async () => (await readFile(bearerTokenFile, 'utf8')).trim() }),
+  });
+  return { hello, query: (promql, time, signal) => source.query(promql, time, signal) };
+}
+
+function settingsOf(argv: string[]): Settings | { problems: string[] } {
+  const parsed = parseFlags(argv);
+  const file = 'flags' in parsed ? parsed.flags.config : undefined;
+  let text: string | undefined;
+  try {
+    text = file === undefined ? undefined : readFileSync(file, 'utf8');
+  } catch (error) {
+    return { problems: [`--config: cannot read the file: ${(error as NodeJS.ErrnoException).code}`] };
+  }
+  const result = loadSettings(text, argv);
+  return 'settings' in result ? result.settings : result;
+}
+
+async function run(settings: Settings): Promise<number> {
+  const { level, format } = settings.log;
+  const log = createLogger({ level, format, now: Date.now, write: line => void process.stdout.write(line) });
+  const operator = new MtlsRolloutOperator({
+    settings,
+    transport: new HttpTransport(kubeConfigOf(settings)),
+    clock: systemClock,
+    sight: sightOf(settings),
+    log,
+    random: Math.random,
+    identity: `${hostname()}_${randomUUID()}`,
+  });
+  const health = await startHealth({ ...settings.health, missing: () => operator.missing() });
+  log.info('starting', { version: VERSION, health: `${health.address}:${health.port}` });
+  const signalled = new Promise<string>(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+  await operator.start();
+  const end = await Promise.race([
+    signalled.then(signal => ({ code: 0, why: signal })),
+    operator.lost.then(why => ({ code: 1, why })),
+  ]);
+  log.info('stopping', { why: end.why });
+  setTimeout(() => process.exit(1), STOP_MS).unref();
+  await operator.stop();
+  await health.close();
+  log.info('stopped');
+  return end.code;
+}
+
+async function main(argv: string[]): Promise<number> {
+  const parsed = parseFlags(argv);
+  if ('flags' in parsed && parsed.flags.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if ('flags' in parsed && parsed.flags.version) {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const settings = settingsOf(argv);
+  if ('problems' in settings) {
+    for (const problem of settings.problems) process.stderr.write(`mtls-rollout: ${problem}\n`);
+    return 2;
+  }
+  return await run(settings);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`mtls-rollout: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

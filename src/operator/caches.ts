@@ -1,0 +1,107 @@
+/** What the operator keeps of the cluster: rollouts, namespaces and policies. Pods and workloads are read when needed. */
+import { type ObjectMeta, GROUP, KIND, PLURAL, VERSION } from '../api/resource.ts';
+import { type ParsedRollout, parseRollout } from '../api/validate.ts';
+import type { KubeClient } from '../cluster/client.ts';
+import type { Clock } from '../cluster/clock.ts';
+import type { Log } from '../cluster/log.ts';
+import { Reflector } from '../cluster/reflector.ts';
+import type { KubeObject, Resource } from '../cluster/resource.ts';
+import type { Cache } from '../cluster/store.ts';
+import type { Namespace, PeerAuthentication } from '../istio/objects.ts';
+import { projectNamespace } from '../istio/pods.ts';
+import { byAge, type Policies } from '../istio/policies.ts';
+
+export const ROLLOUTS: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND, namespaced: true };
+export const NAMESPACES: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+};
+export const PEER_AUTHENTICATIONS: Resource = {
+  group: 'security.istio.io',
+  version: 'v1beta1',
+  plural: 'peerauthentications',
+  kind: 'PeerAuthentication',
+  namespaced: true,
+};
+
+/** A rollout as it was read: valid or not, and the version that a write of its status replaces. */
+export interface RolloutEntry {
+  parsed: ParsedRollout;
+  resourceVersion: string;
+  /** The status as served, to see whether a new one differs. */
+  rawStatus: unknown;
+}
+
+export interface Caches {
+  rollouts: Reflector<RolloutEntry>;
+  namespaces: Reflector<Namespace>;
+  policies: Reflector<PeerAuthentication>;
+}
+
+export function createCaches(source: { client: KubeClient; clock: Clock; random: () => number; log: Log }): Caches {
+  return {
+    rollouts: new Reflector({ ...source, resource: ROLLOUTS, project: projectRollout }),
+    namespaces: new Reflector({ ...source, resource: NAMESPACES, project: projectNamespace }),
+    policies: new Reflector({ ...source, resource: PEER_AUTHENTICATIONS, project: projectPolicy }),
+  };
+}
+
+/** The cached policies in Istio's order; each namespace is sorted when it is first asked for. */
+export function policiesIn(cache: Cache<PeerAuthentication>): Policies {
+  const sorted = new Map<string, readonly PeerAuthentication[]>();
+  return {
+    in: namespace => {
+      const known = sorted.get(namespace) ?? cache.in(namespace).toSorted(byAge);
+      sorted.set(namespace, known);
+      return known;
+    },
+  };
+}
+
+function projectRollout(raw: KubeObject): RolloutEntry {
+  return { parsed: parseRollout(raw), resourceVersion: raw.metadata.resourceVersion, rawStatus: raw['status'] };
+}
+
+/** Without what no rule looks at; of the managed fields only who wrote and when. */
+function projectPolicy(raw: KubeObject): PeerAuthentication {
+  const { apiVersion = `${PEER_AUTHENTICATIONS.group}/${PEER_AUTHENTICATIONS.version}` } = raw;
+  const {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    labels,
+    annotations,
+    ownerReferences,
+    managedFields,
+    deletionTimestamp,
+  } = raw.metadata as ObjectMeta & { namespace: string };
+  const managers = managedFields?.map(({ manager, operation, time }) => ({
+    ...(manager === undefined ? {} : { manager }),
+    ...(operation === undefined ? {} : { operation }),
+    ...(time === undefined ? {} : { time }),
+  }));
+  const metadata = {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    labels,
+    annotations,
+    ownerReferences,
+    deletionTimestamp,
+    managedFields: managers,
+  };
+  const present = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
+  return {
+    apiVersion,
+    kind: 'PeerAuthentication',
+    metadata: present as unknown as PeerAuthentication['metadata'],
+    spec: (raw['spec'] ?? {}) as PeerAuthentication['spec'],
+  };
+}

@@ -1,0 +1,64 @@
+/** Performs a decision: the status first, so that intent is recorded, then the writes, a few at a time. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Status } from '../api/status.ts';
+import { KubeError } from '../cluster/errors.ts';
+import type { Writer } from '../cluster/writer.ts';
+import { nameOf } from '../rollout/text.ts';
+import type { Obstacle } from '../rollout/world.ts';
+import type { Write } from '../rollout/writes.ts';
+
+/** Writes of one decision that are under way at the same time. */
+const PARALLEL = 8;
+
+/** Whether two statuses say the same once they are JSON. */
+export function sameStatus(a: unknown, b: Status): boolean {
+  return isDeepStrictEqual(a ?? {}, JSON.parse(JSON.stringify(b)));
+}
+
+/** What became of the writes of a decision. */
+export interface Outcome {
+  /** Something was not as it had been seen; a new look decides anew. */
+  outdated: boolean;
+  /** What an author or operator has to know about; the rest was not tried. */
+  trouble?: Obstacle;
+}
+
+/** Performs the writes. Rejects only when this process may not write any more, or is stopping. */
+export async function performAll(
+  writer: Writer,
+  writes: readonly Write[],
+  pace: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const outcome: Outcome = { outdated: false };
+  const queue = writes.values();
+  const worker = async () => {
+    for (const write of queue) {
+      if (outcome.trouble) return;
+      await pace();
+      try {
+        await writer.perform(write, signal);
+      } catch (error) {
+        if (!(error instanceof KubeError)) throw error;
+        if (isOutdated(error)) outcome.outdated = true;
+        else outcome.trouble = troubleOf(write, error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, writes.length) }, worker));
+  return outcome;
+}
+
+function isOutdated({ kind }: KubeError): boolean {
+  return kind === 'Conflict' || kind === 'NotFound' || kind === 'AlreadyExists' || kind === 'Gone';
+}
+
+function troubleOf(write: Write, error: KubeError): Obstacle {
+  const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
+  const lasting = error.kind === 'Forbidden' || error.kind === 'Invalid' || error.kind === 'Unauthorized';
+  return {
+    reason: lasting ? `Write${error.kind}` : 'WriteFailed',
+    message: `cannot ${write.verb} ${nameOf(target)}: ${error.message}`,
+    lasting,
+  };
+}

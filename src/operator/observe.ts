@@ -1,0 +1,84 @@
+/** Makes the round of probes that a decision asks for. */
+import type { Observation, StepStatus } from '../api/status.ts';
+import type { KubeClient } from '../cluster/client.ts';
+import type { Clock } from '../cluster/clock.ts';
+import type { KubeObject, Resource } from '../cluster/resource.ts';
+import type { Pod } from '../istio/objects.ts';
+import { projectPod } from '../istio/pods.ts';
+import { buildProbes } from '../probes/registry.ts';
+import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import { planOf } from '../rollout/plan.ts';
+import { type Scope, scopeKey } from '../rollout/scope.ts';
+import { bounded, timestamp } from '../rollout/text.ts';
+import type { Input, Round, RoundKind } from '../rollout/world.ts';
+
+const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
+
+export interface Observer {
+  client: KubeClient;
+  clock: Clock;
+  sight: Sight;
+  preset: MetricsPreset;
+}
+
+/** Every probe of the rollout that takes part in this kind of round looks once. Never rejects but for the signal. */
+export async function observe(
+  observer: Observer,
+  input: Input,
+  due: { kind: RoundKind; step: StepStatus },
+  signal: AbortSignal,
+): Promise<Round> {
+  const { kind, step } = due;
+  const { rollout, world, metrics } = input;
+  const plan = planOf(rollout, world);
+  const look: Look = {
+    round: kind,
+    scopes: step.scopes.flatMap(key => plan.scopes.get(key)?.scope ?? []),
+    now: observer.clock.now(),
+    startedAt: Date.parse(step.startedAt),
+    changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
+    inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
+    pods: podReader(observer.client, signal),
+    signal,
+  };
+  const probes = buildProbes(rollout.spec.probes, observer.sight, observer.preset, metrics).filter(({ rounds }) =>
+    rounds.includes(kind),
+  );
+  const observations = await Promise.all(probes.map(probe => observed(probe, look)));
+  signal.throwIfAborted();
+  return { kind, at: observer.clock.now(), observations };
+}
+
+/** What a probe could not even try to see is an Error of that probe, and of nothing else. */
+async function observed(probe: Probe, look: Look): Promise<Observation> {
+  try {
+    return await probe.observe(look);
+  } catch (error) {
+    const message = bounded(`could not look: ${error instanceof Error ? error.message : String(error)}`);
+    return { name: probe.name, verdict: 'Error', value: '', samples: 0, message, at: timestamp(look.now) };
+  }
+}
+
+/** Reads the pods of a scope at most once a round, paged and projected. */
+function podReader(client: KubeClient, signal: AbortSignal): (scope: Scope) => Promise<Pod[]> {
+  const read = new Map<string, Promise<Pod[]>>();
+  return scope => {
+    const key = scopeKey(scope);
+    const pods = read.get(key) ?? listPods(client, scope, signal);
+    read.set(key, pods);
+    return pods;
+  };
+}
+
+async function listPods(client: KubeClient, scope: Scope, signal: AbortSignal): Promise<Pod[]> {
+  const labelSelector =
+    scope.kind === 'Workload'
+      ? Object.entries(scope.selector)
+          .map(pair => pair.join('='))
+          .join(',')
+      : undefined;
+  const pods: Pod[] = [];
+  for await (const raw of client.list<KubeObject>(PODS, { namespace: scope.namespace, labelSelector, signal }))
+    pods.push(projectPod(raw));
+  return pods;
+}

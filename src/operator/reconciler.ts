@@ -1,0 +1,192 @@
+/** One reconcile of one rollout: gather, decide, carry out. */
+import type { ResourceMeta } from '@dot-i/k8s-operator';
+import { GROUP, KIND, type MtlsRollout, PLURAL, VERSION } from '../api/resource.ts';
+import type { Status } from '../api/status.ts';
+import { parseStatus } from '../api/validate.ts';
+import { KubeError } from '../cluster/errors.ts';
+import { OwnWrites } from '../cluster/ownWrites.ts';
+import { NotLeading, Writer } from '../cluster/writer.ts';
+import type { Reporter } from '../report/reporter.ts';
+import { decide, roundDue } from '../rollout/decide.ts';
+import { unableStatus } from '../rollout/unable.ts';
+import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Caches, RolloutEntry } from './caches.ts';
+import { performAll, sameStatus } from './carryOut.ts';
+import { gather, type Sources } from './gather.ts';
+import { observe, type Observer } from './observe.ts';
+import type { Pacer } from './pacer.ts';
+
+export interface ReconcilerOptions extends Observer, Sources {
+  reporter: Reporter;
+  pacer: Pacer;
+  /** Term of this leader. */
+  epoch: () => number;
+  /** Whether this process leads, asked right before each write. */
+  allowed: () => boolean;
+  /** Replaces the status of the version in `meta`; rejects with KubeError Conflict when there is a newer one. */
+  storeStatus: (meta: ResourceMeta, status: Status) => Promise<ResourceMeta>;
+  signal: AbortSignal;
+}
+
+/** Until the caches have caught up with our own writes. */
+const CATCH_UP_MS = 20;
+/** What cannot be seen, or stands in the way without being watched, is looked for again. */
+const LOOK_AGAIN_MS = 30_000;
+/** Workloads are not watched, so those that appear later are found by looking. */
+const WORKLOADS_MS = 300_000;
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** By rollout: what was written for it, and what went wrong the last time. */
+  readonly #own = new Map<string, OwnWrites>();
+  readonly #trouble = new Map<string, Obstacle>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
+  async reconcile(namespace: string, name: string): Promise<number | undefined> {
+    const key = `${namespace}/${name}`;
+    const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
+    if (!entry) {
+      this.#own.delete(key);
+      this.#trouble.delete(key);
+      return undefined;
+    }
+    const own = this.#ownOf(key);
+    if (!caughtUp(own, this.#options.caches)) return CATCH_UP_MS;
+    const { parsed } = entry;
+    if ('problems' in parsed) return await this.#refuse(entry, own, parsed);
+    // nothing is promised for a rollout that is being deleted: its policies stay
+    if (parsed.rollout.metadata.deletionTimestamp) return undefined;
+    const blind = this.#blindness();
+    if (blind) return await this.#unable(entry, own, parsed.rollout, blind, parsed.rollout.status);
+    return await this.#decide(entry, own, parsed.rollout);
+  }
+
+  async #decide(entry: RolloutEntry, own: OwnWrites, rollout: MtlsRollout): Promise<number | undefined> {
+    const { epoch, signal, clock } = this.#options;
+    const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
+    const input = await gather(this.#options, rollout, epoch(), this.#trouble.get(key), signal);
+    const due = roundDue(input);
+    const decision = decide(due ? await this.#withRound(input, due) : input);
+    await this.#carryOut(key, entry, own, rollout, decision);
+    if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
+    const look = lookAgain(rollout, input, decision);
+    return look === undefined ? undefined : Math.max(0, look - clock.now());
+  }
+
+  async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
+    const round = await observe(this.#options, input, due, this.#options.signal);
+    return { ...input, round, now: this.#options.clock.now() };
+  }
+
+  /** The status goes first: intent is recorded before it is acted on, and a process that no longer leads fails here. */
+  async #carryOut(
+    key: string,
+    entry: RolloutEntry,
+    own: OwnWrites,
+    rollout: MtlsRollout,
+    decision: Decision,
+  ): Promise<void> {
+    const { reporter, pacer, signal, client, allowed } = this.#options;
+    await this.#storeStatus(entry, own, rollout.metadata, decision.status);
+    for (const transition of decision.transitions) reporter.report(rollout, transition);
+    if (decision.writes.length === 0) return void this.#trouble.delete(key);
+    const writer = new Writer({ client, own, allowed });
+    const { trouble } = await performAll(writer, decision.writes, () => pacer.turn(signal), signal);
+    if (!trouble) {
+      this.#trouble.delete(key);
+      return;
+    }
+    const before = this.#trouble.get(key);
+    this.#trouble.set(key, trouble);
+    if (before?.message !== trouble.message)
+      reporter.report(rollout, { reason: trouble.reason, message: trouble.message, severity: 'Warning' });
+    throw new KubeError('Unavailable', trouble.message);
+  }
+
+  async #storeStatus(
+    entry: RolloutEntry,
+    own: OwnWrites,
+    { namespace, name }: MtlsRollout['metadata'],
+    status: Status,
+  ): Promise<void> {
+    if (sameStatus(entry.rawStatus, status)) return;
+    if (!this.#options.allowed()) throw new NotLeading(`status of MtlsRollout ${namespace}/${name}`);
+    const { resourceVersion } = entry;
+    const meta = {
+      id: `${PLURAL}.${GROUP}/${VERSION}`,
+      apiVersion: `${GROUP}/${VERSION}`,
+      kind: KIND,
+      namespace,
+      name,
+      resourceVersion,
+    };
+    const stored = await this.#options.storeStatus(meta, status);
+    own.wrote(KIND, stored.resourceVersion);
+  }
+
+  /** The object cannot be read: it says so, and nothing else is disturbed. */
+  async #refuse(
+    entry: RolloutEntry,
+    own: OwnWrites,
+    parsed: { problems: string[]; metadata?: MtlsRollout['metadata'] },
+  ): Promise<undefined> {
+    if (!parsed.metadata) return undefined;
+    const obstacle = { reason: 'Invalid', message: parsed.problems.join('; '), lasting: true };
+    const status = unableStatus(
+      parseStatus(entry.rawStatus) ?? {},
+      obstacle,
+      parsed.metadata.generation,
+      this.#options.clock.now(),
+    );
+    await this.#storeStatus(entry, own, parsed.metadata, status);
+    return undefined;
+  }
+
+  async #unable(
+    entry: RolloutEntry,
+    own: OwnWrites,
+    { metadata }: MtlsRollout,
+    obstacle: Obstacle,
+    status: Status = {},
+  ): Promise<number> {
+    await this.#storeStatus(
+      entry,
+      own,
+      metadata,
+      unableStatus(status, obstacle, metadata.generation, this.#options.clock.now()),
+    );
+    return LOOK_AGAIN_MS;
+  }
+
+  /** Without the policies nothing can be decided, not even that a rollback is complete. */
+  #blindness(): Obstacle | undefined {
+    const { policies } = this.#options.caches;
+    if (policies.isSynced) return undefined;
+    const problem = policies.state.problem ?? 'they are being listed';
+    return {
+      reason: 'PoliciesNotSeen',
+      message: `the PeerAuthentications of the cluster cannot be seen: ${problem}; install Istio's CRDs, or allow the operator to list and watch them`,
+      lasting: true,
+    };
+  }
+
+  #ownOf(key: string): OwnWrites {
+    const own = this.#own.get(key) ?? new OwnWrites();
+    this.#own.set(key, own);
+    return own;
+  }
+}
+
+function caughtUp(own: OwnWrites, { rollouts, policies }: Caches): boolean {
+  return own.seenBy(KIND, rollouts.cache) && own.seenBy('PeerAuthentication', policies.cache);
+}
+
+function lookAgain({ spec }: MtlsRollout, { now, obstacle }: Input, { nextLookAt }: Decision): number | undefined {
+  if (obstacle && !obstacle.lasting) return now + LOOK_AGAIN_MS;
+  if (spec.strategy.unit !== 'Workload' || spec.target.workloads) return nextLookAt;
+  return Math.min(nextLookAt ?? Infinity, now + WORKLOADS_MS);
+}

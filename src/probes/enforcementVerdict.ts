@@ -1,0 +1,113 @@
+/** From what the ports answered to the verdict: is STRICT in force in every scope of the round? */
+import type { Pod } from '../istio/objects.ts';
+import { countOf, firstFew, worst, type Finding } from './observation.ts';
+import type { RoundKind } from './probe.ts';
+
+/** What a port showed. */
+export type Found =
+  /** The workload's own certificate to a stranger: proof of STRICT. */
+  | 'Strict'
+  /** Plaintext, or a certificate that is not the mesh's: the application itself answered. */
+  | 'Open'
+  /** The workload's certificate, but only to a hello of the mesh. */
+  | 'Permissive'
+  /** A mesh certificate of another namespace: the address has passed to another pod. */
+  | 'Stranger'
+  /** Nothing but resets. */
+  | 'Closed'
+  | 'Silent'
+  | 'Unasked';
+
+const SAYS: Record<Found, string> = {
+  Strict: 'is STRICT',
+  Open: 'still answers strangers',
+  Permissive: 'answers as if still PERMISSIVE',
+  Stranger: 'answered with the identity of another namespace: its address belongs to another pod now',
+  Closed: 'resets every hello: does anything listen there?',
+  Silent: 'did not answer: can the operator reach it (NetworkPolicy)?',
+  Unasked: 'was not asked: too many others did not show STRICT',
+};
+
+/** One port of one pod. */
+export interface Door {
+  pod: Pod;
+  port: number;
+  found: Found;
+}
+
+export interface ScopeDoors {
+  key: string;
+  doors: Door[];
+  /** Pods with a sidecar that have no address yet. */
+  waiting: number;
+  /** Pods that declare no port. */
+  portless: number;
+  /** Pods behind ztunnel. */
+  ambient: number;
+}
+
+interface ScopeFinding {
+  verdict: Finding['verdict'];
+  texts: string[];
+}
+
+export function judgeEnforcement(scopes: readonly ScopeDoors[], round: RoundKind): Finding {
+  const findings = scopes.map(scope => judgeScope(scope, round));
+  const verdict = worst(findings.map(finding => finding.verdict));
+  const asked = scopes.flatMap(({ doors }) => doors.filter(({ found }) => found !== 'Unasked'));
+  const strict = asked.filter(({ found }) => found === 'Strict').length;
+  const texts = findings.filter(finding => finding.verdict === verdict).flatMap(finding => finding.texts);
+  const proven = `${countOf(strict, 'port')} refused a stranger with the mesh's certificate`;
+  const healthy = strict > 0 ? [proven, ...texts] : texts;
+  return {
+    verdict,
+    value: asked.length > 0 ? `${strict}/${asked.length} ports` : 'no ports',
+    samples: asked.length,
+    message: firstFew(verdict === 'Healthy' ? healthy : texts),
+  };
+}
+
+function judgeScope(scope: ScopeDoors, round: RoundKind): ScopeFinding {
+  const { key, doors } = scope;
+  const sidecars = doors.length + scope.portless + scope.waiting;
+  if (sidecars + scope.ambient === 0)
+    return { verdict: 'Healthy', texts: [`no pods in the mesh in ${key}: nothing to ask`] };
+  const judged = doors.map(door => judgeDoor(door, round));
+  const unhealthy = judged.filter(({ verdict }) => verdict === 'Unhealthy');
+  if (unhealthy.length > 0) return { verdict: 'Unhealthy', texts: unhealthy.flatMap(({ texts }) => texts) };
+  const open = [
+    ...judged.filter(({ verdict }) => verdict === 'NoData').flatMap(({ texts }) => texts),
+    ...unasked(scope),
+  ];
+  if (open.length > 0) return { verdict: 'NoData', texts: open };
+  const aside =
+    scope.portless > 0 ? [`${countOf(scope.portless, 'pod')} of ${key} declare no port and were not asked`] : [];
+  return { verdict: 'Healthy', texts: aside };
+}
+
+/** Why a scope is not proven although no port spoke against it. */
+function unasked({ key, doors, ambient, portless, waiting }: ScopeDoors): string[] {
+  return [
+    ...(ambient > 0
+      ? [
+          `${countOf(ambient, 'pod')} of ${key} behind ztunnel cannot be asked from outside: watch ztunnel's metrics instead`,
+        ]
+      : []),
+    ...(doors.length === 0 && portless > 0
+      ? [`no pod of ${key} declares a container port: declare them, or list the probes without enforcement`]
+      : []),
+    ...(doors.length === 0 && portless === 0 && waiting > 0 ? [`no pod of ${key} has an address yet`] : []),
+  ];
+}
+
+function judgeDoor({ pod, port, found }: Door, round: RoundKind): ScopeFinding {
+  const text = `port ${port} of ${pod.namespace}/${pod.name} ${SAYS[found]}`;
+  return { verdict: verdictOf(found, round), texts: [text] };
+}
+
+function verdictOf(found: Found, round: RoundKind): Finding['verdict'] {
+  if (found === 'Strict') return 'Healthy';
+  // inferred from resets, which is enough to go on waiting for STRICT, but not enough to roll back
+  const isOpen = found === 'Open' || (found === 'Permissive' && round !== 'Soak');
+  return isOpen ? 'Unhealthy' : 'NoData';
+}

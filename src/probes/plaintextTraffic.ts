@@ -1,0 +1,119 @@
+/** Requests and connections that reach the scope without mutual TLS: counted, never taken as a share. */
+import { formatDuration, parseDuration } from '../api/duration.ts';
+import type { ProbeSpec } from '../api/schema.ts';
+import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
+import { HANDSHAKE_GRACE_MS } from './promql.ts';
+import { covers, podsOfScopes, type ScopePods } from './scopePods.ts';
+import { amount, isCounting, plaintext, volume, type Span, type Traffic } from './traffic.ts';
+
+export type PlaintextOptions = NonNullable<ProbeSpec['plaintextTraffic']>;
+
+/** Below one usual scrape interval no counter can have been read twice. */
+const SHORTEST_WINDOW_MS = 15_000;
+/** Counts are extrapolated and so seldom whole: from here on something was seen. */
+const SEEN = 0.5;
+
+export function plaintextTraffic(name: string, options: PlaintextOptions, sight: Sight, preset: MetricsPreset): Probe {
+  return {
+    name,
+    rounds: ['Entry', 'Soak'],
+    observe: look => observe(name, look, () => find(look, options, sight, preset)),
+  };
+}
+
+async function find(look: Look, options: PlaintextOptions, sight: Sight, preset: MetricsPreset): Promise<Finding> {
+  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  if (scopes.length === 0) return NOTHING_IN_SCOPE;
+  const full = parseDuration(options.window);
+  const windowMs = windowOf(look, full, preset);
+  if (windowMs < Math.min(SHORTEST_WINDOW_MS, full)) return TOO_SOON;
+  const minimum = minimumFor(options.minRequests, windowMs, full);
+  const span: Span = { sight, preset, scopes, windowMs, until: look.now, signal: look.signal };
+  const [seen, all] = await Promise.all([plaintext(span, look.changedAt === undefined), volume(span)]);
+  if (minimum === 0 && all.length === 0 && !(await isCounting(span))) return NOBODY_COUNTS;
+  return judgePlaintext(scopes, seen, all, minimum, windowMs);
+}
+
+/** A look at a change never goes back beyond the change, nor to when its spread was not complete. */
+function windowOf(look: Look, full: number, preset: MetricsPreset): number {
+  const since = look.inForceAt ?? look.changedAt;
+  if (since === undefined) return full;
+  const grace = preset === 'envoy' ? HANDSHAKE_GRACE_MS : 0;
+  return Math.min(full, look.now - since - grace);
+}
+
+/** The evidence that a window shorter than the full one can be expected to hold; none only where none is asked for. */
+export function minimumFor(minRequests: number, windowMs: number, fullMs: number): number {
+  return minRequests === 0 ? 0 : Math.max(1, Math.ceil((minRequests * windowMs) / fullMs));
+}
+
+/** Every scope needs its own evidence: a busy namespace does not speak for a silent one. */
+export function judgePlaintext(
+  scopes: readonly ScopePods[],
+  seen: readonly Traffic[],
+  all: readonly Traffic[],
+  minimum: number,
+  windowMs: number,
+): Finding {
+  const bad = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
+  const thin = scopes.map(scope => ({ key: scope.key, n: sumIn(scope, all) })).filter(({ n }) => n < minimum - SEEN);
+  const samples = Math.round(Math.max(sum(all), sum(bad)));
+  const value = `${Math.round(sum(bad))} plaintext of ${samples}`;
+  const over = `in the last ${formatDuration(windowMs)}`;
+  if (bad.length > 0) {
+    const message = `${firstFew(bad.map(sentence))} ${over}${advice(bad)}`;
+    return { verdict: 'Unhealthy', value, samples, message };
+  }
+  if (thin.length > 0) {
+    const few = firstFew(thin.map(({ key, n }) => `${Math.round(n)} to ${key}`));
+    const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)`;
+    return { verdict: 'NoData', value, samples, message };
+  }
+  const message = `none of ${samples} requests and connections ${over} came without mutual TLS`;
+  return { verdict: 'Healthy', value, samples, message };
+}
+
+function sentence(entry: Traffic): string {
+  const { requests, connections } = entry;
+  const parts = [
+    ...(requests >= SEEN || connections < SEEN ? [countOf(requests, 'request')] : []),
+    ...(connections >= SEEN ? [countOf(connections, 'connection')] : []),
+  ];
+  const from = entry.source ?? 'an unknown source';
+  return `${parts.join(' and ')} from ${from} to ${entry.namespace}/${entry.workload} without mutual TLS`;
+}
+
+function advice(bad: readonly Traffic[]): string {
+  const unknown = bad.some(({ source }) => source === undefined);
+  return unknown
+    ? '; the access logs of the receiving proxies name the addresses of unknown sources'
+    : '; put these clients into the mesh, or keep their targets out of the step';
+}
+
+const sum = (traffic: readonly Traffic[]) => traffic.reduce((total, entry) => total + amount(entry), 0);
+
+function sumIn(scope: ScopePods, traffic: readonly Traffic[]): number {
+  return sum(traffic.filter(({ namespace, workload }) => covers(scope, namespace, workload)));
+}
+
+const NOTHING_IN_SCOPE: Finding = {
+  verdict: 'Healthy',
+  value: 'no pods',
+  samples: 0,
+  message: 'no pods in the mesh in scope: nothing that could receive plaintext',
+};
+
+const TOO_SOON: Finding = {
+  verdict: 'NoData',
+  value: '-',
+  samples: 0,
+  message: 'too soon after the change to count anything; the next rounds will',
+};
+
+const NOBODY_COUNTS: Finding = {
+  verdict: 'NoData',
+  value: '-',
+  samples: 0,
+  message: 'Prometheus holds no traffic counters of the mesh: check that it scrapes the proxies, and the label preset',
+};

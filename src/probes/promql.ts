@@ -1,0 +1,113 @@
+/**
+ * The only place where PromQL is written. Metric and label names are fixed here, and every value is escaped, so no
+ * name that somebody gave to an object can change what a query asks.
+ */
+
+export type Metric =
+  | 'istio_requests_total'
+  | 'istio_tcp_connections_opened_total'
+  | 'envoy_listener_downstream_cx_total'
+  | 'envoy_listener_ssl_handshake'
+  | 'envoy_listener_ssl_fail_verify_no_cert'
+  | 'envoy_listener_ssl_fail_verify_error'
+  | 'envoy_listener_ssl_connection_error';
+
+export type Label =
+  | 'reporter'
+  | 'connection_security_policy'
+  | 'source_workload_namespace'
+  | 'source_workload'
+  | 'destination_workload_namespace'
+  | 'destination_workload'
+  | 'listener_address'
+  | 'namespace'
+  | 'pod';
+
+export type Matcher =
+  | { label: Label; op: '=' | '!='; value: string }
+  /** One of these values exactly, never a pattern. */
+  | { label: Label; op: 'in'; values: readonly string[] };
+
+/** A PromQL string literal: double quotes, Go's escapes. */
+export function quote(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
+}
+
+/** A pattern that matches this text only. Prometheus anchors every pattern itself. */
+function literal(text: string): string {
+  return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, String.raw`\$&`);
+}
+
+function matcher(match: Matcher): string {
+  if (match.op !== 'in') return `${match.label}${match.op}${quote(match.value)}`;
+  // an empty alternative would match series that lack the label
+  if (match.values.length === 0 || match.values.includes('')) throw new RangeError(`${match.label}: no value to match`);
+  if (match.values.length === 1) return `${match.label}=${quote(match.values[0]!)}`;
+  return `${match.label}=~${quote(match.values.map(literal).join('|'))}`;
+}
+
+function selector(metric: Metric, matchers: readonly Matcher[]): string {
+  return `${metric}{${matchers.map(matcher).join(',')}}`;
+}
+
+function range(ms: number): string {
+  return `${Math.max(1, Math.floor(ms / 1000))}s`;
+}
+
+/** How much the counters grew in the window, summed by these labels. */
+export function increase(metric: Metric, matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
+  return `sum by (${by.join(', ')}) (increase(${selector(metric, matchers)}[${range(windowMs)}]))`;
+}
+
+/**
+ * The same, and what a counter already held when it first appeared in the window: `increase` needs two samples and
+ * so never sees the one request for which a proxy makes a new counter. A counter that was there in the hour before
+ * the window is not new: a gap in scraping must not count old requests again.
+ */
+export function increaseWithNew(
+  metric: Metric,
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  windowMs: number,
+): string {
+  const chosen = selector(metric, matchers);
+  const window = range(windowMs);
+  const grown = `increase(${chosen}[${window}])`;
+  const fresh = `(min_over_time(${chosen}[${window}]) unless present_over_time(${chosen}[1h] offset ${window}))`;
+  return `sum by (${by.join(', ')}) (${grown} + ${fresh} or ${grown} or ${fresh})`;
+}
+
+/** How long plaintext must have stood in Envoy's counters before `unencryptedConnections` reports it. */
+export const HANDSHAKE_GRACE_MS = 45_000;
+
+/**
+ * Connections that reached a sidecar's inbound listener and spoke no TLS. A connection counts before its handshake
+ * does, so a handshake in progress looks like plaintext: the smallest of four looks within 45 s is taken. TLS that was
+ * refused (as the hellos of the enforcement probe are) is no plaintext either.
+ */
+export function unencryptedConnections(matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
+  const grown = (metric: Metric) => increase(metric, matchers, by, windowMs);
+  const handshakes = grown('envoy_listener_ssl_handshake');
+  // these three are not always exported; nothing exported is nothing counted
+  const refused = [
+    'envoy_listener_ssl_fail_verify_no_cert',
+    'envoy_listener_ssl_fail_verify_error',
+    'envoy_listener_ssl_connection_error',
+  ] as const;
+  const encrypted = refused.map(metric => `(${grown(metric)} or 0 * ${handshakes})`);
+  const excess = [grown('envoy_listener_downstream_cx_total'), handshakes, ...encrypted].join(' - ');
+  return `min_over_time((${excess})[${range(HANDSHAKE_GRACE_MS)}:15s])`;
+}
+
+/** Connections of the pods about which `unencryptedConnections` can say something: those that export handshakes. */
+export function judgeableConnections(matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
+  const [all, handshakes] = (['envoy_listener_downstream_cx_total', 'envoy_listener_ssl_handshake'] as const).map(
+    metric => increase(metric, matchers, by, windowMs),
+  );
+  return `${all} and ${handshakes}`;
+}
+
+/** How many counters of this kind there are at all: tells "nothing happened" from "nobody counts". */
+export function presence(metric: Metric, matchers: readonly Matcher[]): string {
+  return `count(${selector(metric, matchers)})`;
+}

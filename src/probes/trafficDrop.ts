@@ -1,0 +1,155 @@
+/**
+ * Traffic that reaches the scope against its own baseline from before the step. STRICT refuses plaintext in silence,
+ * in no counter at all, so a source that vanishes is the only trace that such a client leaves.
+ */
+import { formatDuration, parseDuration } from '../api/duration.ts';
+import type { ProbeSpec } from '../api/schema.ts';
+import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
+import { podsOfScopes } from './scopePods.ts';
+import { amount, bySource, type Traffic } from './traffic.ts';
+
+export type DropOptions = NonNullable<ProbeSpec['trafficDrop']>;
+
+/** Two usual scrape intervals: a shorter span holds too few readings to compare two of them. */
+const SHORTEST_SPAN_MS = 30_000;
+
+export function trafficDrop(name: string, options: DropOptions, sight: Sight, preset: MetricsPreset): Probe {
+  return {
+    name,
+    rounds: ['Soak'],
+    observe: look => observe(name, look, () => find(look, options, sight, preset)),
+  };
+}
+
+async function find(look: Look, options: DropOptions, sight: Sight, preset: MetricsPreset): Promise<Finding> {
+  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  if (scopes.length === 0) return NOTHING_IN_SCOPE;
+  const full = parseDuration(options.window);
+  const windowMs = Math.min(full, look.now - (look.inForceAt ?? look.changedAt ?? look.now));
+  if (windowMs < Math.min(SHORTEST_SPAN_MS, full)) return TOO_SOON;
+  const span = { sight, preset, scopes, windowMs, signal: look.signal };
+  const [before, after] = await Promise.all([
+    bySource({ ...span, until: look.startedAt }),
+    bySource({ ...span, until: look.now }),
+  ]);
+  return judgeDrop(before, after, options, windowMs, full);
+}
+
+/** One source and one workload, in two spans of the same length. */
+interface Pair {
+  namespace: string;
+  workload: string;
+  source: string | undefined;
+  before: number;
+  after: number;
+}
+
+/**
+ * Each pair of source and workload is compared for itself, so that one client that fell silent is not hidden by the
+ * others. A drop counts when it is more than `maxPercent` and too large for chance: counts of n vary by about √n, and
+ * (before − after)² ≥ minRequests · (before + after) makes total silence count from a baseline of `minRequests` on and
+ * asks more of a partial drop.
+ *
+ * With nothing to compare, a span that is still growing is NoData, since it may yet hold enough; the full span is
+ * Healthy, since a scope that had next to no traffic cannot lose it, and would otherwise hold the rollout for ever.
+ */
+export function judgeDrop(
+  before: readonly Traffic[],
+  after: readonly Traffic[],
+  options: Pick<DropOptions, 'maxPercent' | 'minRequests'>,
+  windowMs: number,
+  fullMs: number,
+): Finding {
+  const span = `${formatDuration(windowMs)} each`;
+  if (before.length === 0 && after.length === 0) return NO_COUNTERS;
+  const all = join(before, after);
+  const samples = Math.round(all.reduce((total, pair) => total + pair.before, 0));
+  const compared = all.filter(pair => pair.before >= options.minRequests).sort((a, b) => drop(b) - drop(a));
+  if (compared.length === 0) {
+    const message = `too little traffic before the step to compare (${samples} requests and connections, ${span})`;
+    return { verdict: windowMs < fullMs ? 'NoData' : 'Healthy', value: 'nothing to compare', samples, message };
+  }
+  const fallen = compared.filter(pair => hasFallen(pair, options));
+  if (fallen.length > 0) {
+    const message = `${firstFew(fallen.map(sentence))} (requests and connections, ${span}); a client outside the mesh is refused without a trace`;
+    return {
+      verdict: 'Unhealthy',
+      value: `${fallen.length} of ${countOf(compared.length, 'pair')} fell`,
+      samples,
+      message,
+    };
+  }
+  const value = `${countOf(compared.length, 'pair')}, worst ${percent(compared[0]!)}`;
+  const message = `traffic of ${countOf(compared.length, 'pair')} of source and workload held up against the time before the step (${span})`;
+  return { verdict: 'Healthy', value, samples, message };
+}
+
+function hasFallen(pair: Pair, { maxPercent, minRequests }: Pick<DropOptions, 'maxPercent' | 'minRequests'>): boolean {
+  const lost = pair.before - pair.after;
+  // silence is a drop of 100%, which "more than 100%" would never catch
+  const tooMuch = drop(pair) > maxPercent / 100 || Math.round(pair.after) === 0;
+  return lost > 0 && tooMuch && lost ** 2 >= minRequests * (pair.before + pair.after);
+}
+
+/** Share of the baseline that is gone; negative where traffic grew. */
+const drop = (pair: Pair) => 1 - pair.after / pair.before;
+
+const percent = (pair: Pair) => `${drop(pair) > 0 ? '-' : '+'}${Math.abs(Math.round(drop(pair) * 100))}%`;
+
+function sentence(pair: Pair): string {
+  const source = pair.source ?? 'unknown sources';
+  const fell = `fell from ${Math.round(pair.before)} to ${Math.round(pair.after)}`;
+  return `${source} → ${pair.namespace}/${pair.workload} ${fell}`;
+}
+
+function join(before: readonly Traffic[], after: readonly Traffic[]): Pair[] {
+  const found = new Map<string, Pair>();
+  const at = ({ namespace, workload, source }: Traffic): Pair => {
+    const key = JSON.stringify([namespace, workload, source]);
+    const pair = found.get(key) ?? { namespace, workload, source, before: 0, after: 0 };
+    found.set(key, pair);
+    return pair;
+  };
+  for (const traffic of before) at(traffic).before += amount(traffic);
+  for (const traffic of after) at(traffic).after += amount(traffic);
+  return nameTheUnknown([...found.values()]);
+}
+
+/**
+ * A mesh client whose plaintext came from an "unknown source" gets its name with mutual TLS. What a name that was not
+ * there before brings to the same workload is therefore taken as the unknown source's.
+ */
+function nameTheUnknown(pairs: readonly Pair[]): Pair[] {
+  const target = ({ namespace, workload }: Pair) => `${namespace}/${workload}`;
+  const newlyNamed = new Map<string, number>();
+  for (const pair of pairs) {
+    if (pair.source === undefined || Math.round(pair.before) > 0) continue;
+    newlyNamed.set(target(pair), (newlyNamed.get(target(pair)) ?? 0) + pair.after);
+  }
+  return pairs.map(pair =>
+    pair.source === undefined ? { ...pair, after: pair.after + (newlyNamed.get(target(pair)) ?? 0) } : pair,
+  );
+}
+
+const NOTHING_IN_SCOPE: Finding = {
+  verdict: 'Healthy',
+  value: 'no pods',
+  samples: 0,
+  message: 'no pods in the mesh in scope: no traffic that could be lost',
+};
+
+const TOO_SOON: Finding = {
+  verdict: 'NoData',
+  value: '-',
+  samples: 0,
+  message: 'too soon after the change to compare traffic; the next rounds will',
+};
+
+const NO_COUNTERS: Finding = {
+  verdict: 'NoData',
+  value: '-',
+  samples: 0,
+  message:
+    'Prometheus knows no traffic of the scope, neither before the step nor now: check that it scrapes the proxies',
+};

@@ -1,0 +1,53 @@
+/** What keeps a rollout from acting at all until somebody edits it, or another rollout goes. */
+import type { MtlsRollout } from '../api/resource.ts';
+import { unsupportedFields } from '../api/unsupported.ts';
+import { olderClaim } from './claims.ts';
+import { listed } from './text.ts';
+import type { Obstacle, World } from './world.ts';
+
+export function refusal(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
+  return unsupported(rollout) ?? misplaced(rollout, world) ?? conflicted(rollout, others, world);
+}
+
+function unsupported({ spec }: MtlsRollout): Obstacle | undefined {
+  const fields = unsupportedFields(spec);
+  if (fields.length === 0) return undefined;
+  const message = `${listed(fields, 10)} ${fields.length === 1 ? 'is' : 'are'} not supported by this version of the operator; remove ${fields.length === 1 ? 'it' : 'them'} to begin`;
+  return { reason: 'Unsupported', message, lasting: true };
+}
+
+function misplaced({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
+  const { target } = spec;
+  const inRoot = metadata.namespace === rootNamespace;
+  const field = target.mesh
+    ? 'target.mesh'
+    : target.namespaces
+      ? 'target.namespaces'
+      : target.namespace
+        ? 'target.namespace'
+        : 'target.workloads';
+  if (!inRoot && (target.mesh || target.namespaces))
+    return {
+      reason: 'NotInRootNamespace',
+      message: `spec.${field} reaches beyond namespace ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; create it there, or use spec.target.namespace`,
+      lasting: true,
+    };
+  if (inRoot && (target.namespace || target.workloads))
+    return {
+      reason: 'InRootNamespace',
+      message: `spec.${field} means ${rootNamespace}, the mesh root namespace, whose policies govern the whole mesh; use spec.target.mesh or spec.target.namespaces`,
+      lasting: true,
+    };
+  return undefined;
+}
+
+function conflicted(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
+  const claim = olderClaim(rollout, others, world);
+  if (!claim) return undefined;
+  const { namespace, name } = claim.rival.metadata;
+  return {
+    reason: 'Conflicted',
+    message: `MtlsRollout ${namespace}/${name} is older and governs ${claim.what}; delete it, or take that out of one of the two`,
+    lasting: true,
+  };
+}

@@ -1,0 +1,35 @@
+/** Status of a rollout about which nothing can be decided: its spec cannot be read, or the cluster cannot be seen. */
+import { setCondition } from '../api/conditions.ts';
+import type { Condition, Status } from '../api/status.ts';
+import { bounded, timestamp } from './text.ts';
+import type { Obstacle } from './world.ts';
+
+/** Everything that was known stays; phase, message and conditions say why nothing moves. */
+export function unableStatus(status: Status, obstacle: Obstacle, generation: number, now: number): Status {
+  const { reason, lasting } = obstacle;
+  const message = bounded(obstacle.message);
+  const condition = (type: Condition['type'], holds: boolean) => ({
+    type,
+    status: holds ? ('True' as const) : ('False' as const),
+    reason,
+    message,
+    observedGeneration: generation,
+  });
+  const conditions = [
+    condition('Ready', false),
+    condition('Reconciling', !lasting),
+    condition('Stalled', lasting),
+    condition('Progressing', false),
+  ];
+  return {
+    ...status,
+    observedGeneration: generation,
+    phase: 'Refused',
+    message,
+    summary: { ...status.summary, waitingOn: reason },
+    conditions: conditions.reduce<Condition[]>(
+      (all, next) => setCondition(all, next, timestamp(now)),
+      status.conditions ?? [],
+    ),
+  };
+}

@@ -1,0 +1,152 @@
+/** Names and labels of the metrics that proxies report: Istio's standard ones and Envoy's own counters. */
+import type { Call } from './call.ts';
+import type { Outcome } from './outcome.ts';
+import type { MeshPod, PortProtocol } from './pod.ts';
+import type { Labels } from './series.ts';
+
+export interface Sample {
+  metric: string;
+  labels: Labels;
+  /** Pod whose proxy counts. */
+  reporter: string;
+  amount: number;
+}
+
+/** Two pods that talk, and what comes of it. */
+export interface Pair {
+  call: Call;
+  client: MeshPod;
+  server: MeshPod;
+  /** Container port at the server. */
+  port: number;
+  protocol: PortProtocol;
+  outcome: Outcome;
+}
+
+export interface Naming {
+  trustDomain: string;
+  /**
+   * Proxies know workloads by address (workload discovery of the peer metadata filter, on where ambient is enabled).
+   * Without it the source of plaintext is "unknown", unless a sidecar sent it over HTTP.
+   */
+  workloadDiscovery: boolean;
+}
+
+/** A mesh client keeps a pool of connections: requests for each one it opens. */
+const REQUESTS_A_POOLED_CONNECTION = 100;
+
+/** Requests, or new connections of a tcp call, as the proxies of both ends count them. */
+export function trafficSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
+  const metric = pair.call.kind === 'tcp' ? 'istio_tcp_connections_opened_total' : 'istio_requests_total';
+  return [...istioSamples(metric, pair, amount, naming), ...envoySamples(pair, amount)];
+}
+
+/** Ends of connections of a tcp call. Envoy's listener counters have nothing to say about these. */
+export function closedSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
+  return istioSamples('istio_tcp_connections_closed_total', pair, amount, naming);
+}
+
+function istioSamples(metric: string, pair: Pair, amount: number, naming: Naming): Sample[] {
+  const { call, client, server, outcome } = pair;
+  const samples: Sample[] = [];
+  const answered = outcome === 'MutualTls' || outcome === 'Plaintext';
+  const http = call.kind !== 'tcp';
+  const result: Labels = http
+    ? { response_code: answered ? '200' : '503', response_flags: answered ? '-' : 'UC' }
+    : { response_flags: answered ? '-' : 'UF' };
+  if (answered && server.sidecar) {
+    const labels = {
+      reporter: 'destination',
+      ...ends(pair, naming),
+      ...result,
+      connection_security_policy: outcome === 'MutualTls' ? 'mutual_tls' : 'none',
+      ...scraped(server),
+    };
+    samples.push({ metric, labels, reporter: server.key, amount });
+  }
+  // The client's side cannot tell how the connection was secured, and an address it does not know has no name.
+  if (client.sidecar) {
+    const there = call.viaPodIp
+      ? { ...ends(pair, naming), destination_service_name: 'PassthroughCluster' }
+      : ends(pair, naming);
+    const labels = {
+      reporter: 'source',
+      ...there,
+      ...result,
+      connection_security_policy: 'unknown',
+      ...scraped(client),
+    };
+    samples.push({ metric, labels, reporter: client.key, amount });
+  }
+  return samples;
+}
+
+/** Envoy's counters of the server's inbound listener, as an opt-in `proxyStatsMatcher` shows them. */
+function envoySamples({ call, server, port, protocol, outcome, client }: Pair, amount: number): Sample[] {
+  if (!server.sidecar || outcome === 'Failed') return [];
+  const sample = (metric: string, labels: Labels, count: number): Sample => ({
+    metric,
+    labels: { ...labels, ...scraped(server) },
+    reporter: server.key,
+    amount: count,
+  });
+  const listener = { listener_address: '0.0.0.0_15006' };
+  // A refused connection is in this counter and in no other.
+  if (outcome === 'Refused') return [sample('envoy_listener_no_filter_chain_match', listener, amount)];
+  const pooled = client.sidecar && call.kind !== 'tcp';
+  const connections = pooled ? amount / REQUESTS_A_POOLED_CONNECTION : amount;
+  const secured = outcome === 'MutualTls' ? connections : 0;
+  const samples = [
+    sample('envoy_listener_downstream_cx_total', listener, connections),
+    sample('envoy_listener_ssl_handshake', listener, secured),
+  ];
+  if (protocol === 'tcp' || call.kind === 'tcp') {
+    samples.push(sample('envoy_tcp_downstream_cx_total', { tcp_prefix: `inbound|${port}||` }, connections));
+    return samples;
+  }
+  const manager = { http_conn_manager_prefix: `inbound_0.0.0.0_${port}` };
+  samples.push(sample('envoy_http_downstream_rq_total', manager, amount));
+  samples.push(sample('envoy_http_downstream_cx_total', manager, connections));
+  samples.push(sample('envoy_http_downstream_cx_ssl_total', manager, secured));
+  return samples;
+}
+
+/**
+ * One TLS hello from a stranger: a proxy that answers with its certificate misses the client's, a port without a
+ * filter chain for it resets, and what is passed on to the application is a connection like any other.
+ */
+export function helloSamples(pod: MeshPod, answer: 'Certificate' | 'Reset' | 'PassedOn'): Sample[] {
+  const labels = { listener_address: '0.0.0.0_15006', ...scraped(pod) };
+  const sample = (metric: string): Sample => ({ metric, labels, reporter: pod.key, amount: 1 });
+  if (answer === 'Reset') return [sample('envoy_listener_no_filter_chain_match')];
+  const connection = sample('envoy_listener_downstream_cx_total');
+  return answer === 'PassedOn' ? [connection] : [connection, sample('envoy_listener_ssl_fail_verify_no_cert')];
+}
+
+function ends({ call, client, server, outcome }: Pair, { trustDomain, workloadDiscovery }: Naming): Labels {
+  const secured = outcome === 'MutualTls';
+  const named = secured || workloadDiscovery || (client.sidecar && call.kind !== 'tcp');
+  return {
+    source_workload: named ? client.workload : 'unknown',
+    source_workload_namespace: named ? client.namespace : 'unknown',
+    source_app: named ? (client.labels['app'] ?? 'unknown') : 'unknown',
+    source_principal: secured ? principal(client, trustDomain) : 'unknown',
+    destination_workload: server.workload,
+    destination_workload_namespace: server.namespace,
+    destination_app: server.labels['app'] ?? 'unknown',
+    destination_principal: secured ? principal(server, trustDomain) : 'unknown',
+    destination_service: `${call.to.service}.${call.to.namespace}.svc.cluster.local`,
+    destination_service_name: call.to.service,
+    destination_service_namespace: call.to.namespace,
+    request_protocol: call.kind,
+  };
+}
+
+/** Labels that the scrape adds. */
+function scraped(pod: MeshPod): Labels {
+  return { namespace: pod.namespace, pod: pod.name, app: pod.labels['app'] ?? pod.workload };
+}
+
+export function principal(pod: MeshPod, trustDomain: string): string {
+  return `spiffe://${trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`;
+}

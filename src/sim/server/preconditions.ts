@@ -1,0 +1,51 @@
+/** What must hold of the stored object before it may be written or deleted: name, uid and resourceVersion. */
+import { type ApiFailure, badRequest, conflict, invalid, modified } from './failure.ts';
+import type { Resource } from './resource.ts';
+import type { GivenObject, JsonObject, KubeObject } from './value.ts';
+
+/** Throws 409 when the client saw another version, and 400 when it means another object. */
+export function checkVersion(
+  { resource, name }: { resource: Resource; name: string },
+  kind: 'put' | 'patch',
+  { metadata }: GivenObject,
+  current: KubeObject,
+): void {
+  if (metadata.name !== undefined && metadata.name !== name) {
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  }
+  if (kind === 'put' && metadata.name === undefined) {
+    throw badRequest('the name of the object (based on URL) was undeterminable: name must be provided');
+  }
+  if (kind === 'put' && metadata.uid && metadata.uid !== current.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${current.metadata.uid}`;
+    throw conflict(resource, name, why);
+  }
+  if (metadata.resourceVersion && metadata.resourceVersion !== '0') {
+    if (metadata.resourceVersion !== current.metadata.resourceVersion) throw modified(resource, name);
+  } else if (kind === 'put' && !resource.unconditionalUpdate) throw unversioned(resource, name);
+}
+
+/** The preconditions of a DELETE. */
+export function checkPreconditions(
+  resource: Resource,
+  { metadata }: KubeObject,
+  { uid, resourceVersion }: JsonObject,
+): void {
+  const named = { ...resource, plural: resource.kind };
+  if (typeof uid === 'string' && uid !== metadata.uid) {
+    const why = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
+    throw conflict(named, metadata.name, why);
+  }
+  if (typeof resourceVersion === 'string' && resourceVersion !== metadata.resourceVersion) {
+    const why = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
+    throw conflict(named, metadata.name, why);
+  }
+}
+
+function unversioned(resource: Resource, name: string): ApiFailure {
+  const message = 'Invalid value: 0: must be specified for an update';
+  // this one comes from the storage layer, which knows the resource only by its plural
+  return invalid({ ...resource, kind: resource.plural }, name, [
+    { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message },
+  ]);
+}

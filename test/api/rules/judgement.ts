@@ -1,0 +1,111 @@
+/** Probes, analysis, rollback, and the form of any field. */
+import { withTarget, analysis, probe, type RuleCase } from './rule-case.ts';
+
+export const judgementCases: RuleCase[] = [
+  {
+    rule: 'one kind of probe',
+    good: probe({ enforcement: {} }),
+    bad: probe({}),
+    problem: 'spec.probes[0]: say how to look: exactly one of plaintextTraffic',
+  },
+  {
+    rule: 'only one kind of probe',
+    good: probe({ workloadReadiness: {} }),
+    bad: probe({ workloadReadiness: {}, enforcement: {} }),
+    problem: 'spec.probes[0]: say how to look',
+  },
+  {
+    rule: 'unique probes',
+    good: withTarget({
+      probes: [
+        { name: 'a', enforcement: {} },
+        { name: 'b', enforcement: {} },
+      ],
+    }),
+    bad: withTarget({
+      probes: [
+        { name: 'a', enforcement: {} },
+        { name: 'a', workloadReadiness: {} },
+      ],
+    }),
+    problem: 'spec.probes: names of probes must be unique',
+  },
+  {
+    rule: 'window of plaintextTraffic',
+    good: probe({ plaintextTraffic: { window: '1s' } }),
+    bad: probe({ plaintextTraffic: { window: '999ms' } }),
+    problem: 'spec.probes[0].plaintextTraffic.window: must be a duration',
+  },
+  {
+    rule: 'window of trafficDrop',
+    good: probe({ trafficDrop: { window: '720h' } }),
+    bad: probe({ trafficDrop: { window: '721h' } }),
+    problem: 'spec.probes[0].trafficDrop.window: must be a duration',
+  },
+  {
+    rule: 'window of clientErrors',
+    good: probe({ clientErrors: { window: '2m' } }),
+    bad: probe({ clientErrors: { window: '2' } }),
+    problem: 'spec.probes[0].clientErrors.window: must be a duration',
+  },
+  {
+    rule: 'percent of trafficDrop',
+    good: probe({ trafficDrop: { maxPercent: 100 } }),
+    bad: probe({ trafficDrop: { maxPercent: 101 } }),
+    problem: 'spec.probes[0].trafficDrop.maxPercent: must be at most 100',
+  },
+  {
+    rule: 'path of http',
+    good: probe({ http: { service: 'frontend', port: 80, path: '/' } }),
+    bad: probe({ http: { service: 'frontend', port: 80, path: 'http://elsewhere/' } }),
+    problem: 'spec.probes[0].http.path: must begin with "/"',
+  },
+  {
+    rule: 'shortest interval',
+    good: analysis({ interval: '1s' }),
+    bad: analysis({ interval: '999ms' }),
+    problem: 'spec.analysis.interval: must be a duration',
+  },
+  {
+    rule: 'longest interval',
+    good: analysis({ interval: '24h' }),
+    bad: analysis({ interval: '25h' }),
+    problem: 'spec.analysis.interval: must be a duration',
+  },
+  {
+    rule: 'longest deadline',
+    good: analysis({ progressDeadline: '8760h' }),
+    bad: analysis({ progressDeadline: '87600h' }),
+    problem: 'spec.analysis.progressDeadline: must be a duration',
+  },
+  {
+    rule: 'rest before a retry',
+    good: withTarget({ rollback: { retryAfter: '1s' } }),
+    bad: withTarget({ rollback: { retryAfter: '0s' } }),
+    problem: 'spec.rollback.retryAfter: must be a duration',
+  },
+  {
+    rule: 'whole number of rounds',
+    good: analysis({ successes: 1 }),
+    bad: analysis({ successes: 1.5 }),
+    problem: 'spec.analysis.successes: must be a whole number',
+  },
+  {
+    rule: 'at least one round',
+    good: analysis({ successes: 1 }),
+    bad: analysis({ successes: 0 }),
+    problem: 'spec.analysis.successes: must be at least 1',
+  },
+  {
+    rule: 'booleans are booleans',
+    good: withTarget({ suspend: true }),
+    bad: withTarget({ suspend: 'true' }),
+    problem: 'spec.suspend: must be a boolean, not "true"',
+  },
+  {
+    rule: 'no unknown field',
+    good: withTarget({ adopt: 'Never' }),
+    bad: withTarget({ adoptt: 'Never' }),
+    problem: 'spec: does not know "adoptt": correct the name or remove it',
+  },
+];

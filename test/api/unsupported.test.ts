@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { type SpecInput, specSchema } from '../../src/api/schema.ts';
+import { unsupportedFields } from '../../src/api/unsupported.ts';
+
+const target = { namespace: {} };
+const wave = { name: 'a', names: ['x'] };
+const selector = { matchLabels: { app: 'a' } };
+
+/** What an author writes, and the fields that are refused for it. */
+const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
+  ['the smallest rollout', {}, []],
+  ['exceptions', { exceptions: [{ name: 'e', selector, reason: 'r', until: '2027-01-01' }] }, ['spec.exceptions']],
+  ['a schedule, even an empty one', { schedule: {} }, ['spec.schedule']],
+  ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
+  [
+    'approval of the second wave',
+    { strategy: { waves: [wave, { name: 'b', names: ['y'], approval: 'Required' }] } },
+    ['spec.strategy.waves[1].approval'],
+  ],
+  ['consolidate', { strategy: { consolidate: true } }, ['spec.strategy.consolidate']],
+  ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
+  ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
+  [
+    'shadow counters',
+    { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
+    ['spec.probes[0].plaintextTraffic.source'],
+  ],
+  ['destinationRules Always', { destinationRules: 'Always' }, ['spec.destinationRules']],
+  ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
+  ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
+  [
+    'everything that is built',
+    {
+      mode: 'Revert',
+      suspend: true,
+      strategy: { unit: 'Workload', waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
+      probes: [
+        { name: 'a', plaintextTraffic: {} },
+        { name: 'b', enforcement: {} },
+        { name: 'c', workloadReadiness: {} },
+        { name: 'd', trafficDrop: {} },
+      ],
+      analysis: { failureLimit: 2 },
+      rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
+      destinationRules: 'Never',
+      adopt: 'Always',
+      preflight: { accept: ['UnmeshedClient'] },
+    },
+    [],
+  ],
+  [
+    'several at once',
+    { drift: 'Correct', strategy: { consolidate: true } },
+    ['spec.strategy.consolidate', 'spec.drift'],
+  ],
+];
+
+describe('unsupportedFields', () => {
+  for (const [what, input, expected] of cases) {
+    it(what, () => assert.deepEqual(unsupportedFields(specSchema.parse({ target, ...input })), expected));
+  }
+});
