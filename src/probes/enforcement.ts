@@ -42,7 +42,7 @@ async function find(look: Look, samples: number, sight: Pick<Sight, 'hello'>): P
 }
 
 /** The ports to ask. Pods behind ztunnel answer a refused hello as a closed port would, so they prove nothing. */
-export function doorsOf(scope: ScopePods, samples: number): ScopeDoors {
+function doorsOf(scope: ScopePods, samples: number): ScopeDoors {
   const sidecars = scope.governed.filter(pod => pod.mesh === 'Sidecar');
   const withAddress = sample(
     sidecars.filter(({ ip }) => ip !== undefined),

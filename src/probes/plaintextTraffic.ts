@@ -49,7 +49,7 @@ export function minimumFor(minRequests: number, windowMs: number, fullMs: number
 }
 
 /** Every scope needs its own evidence: a busy namespace does not speak for a silent one. */
-export function judgePlaintext(
+function judgePlaintext(
   scopes: readonly ScopePods[],
   seen: readonly Traffic[],
   all: readonly Traffic[],

@@ -163,8 +163,7 @@ function errorTypeOf(body: string): string {
   return typeof type === 'string' && ERROR_TYPES.has(type) ? ` (${type})` : '';
 }
 
-/** Exported for the tests of damaged answers. */
-export function parseVector(body: string, where: string): Series[] {
+function parseVector(body: string, where: string): Series[] {
   const answer = parseJson(body);
   const data = isRecord(answer) && answer['status'] === 'success' ? answer['data'] : undefined;
   if (!isRecord(answer) || !isRecord(data)) throw badAnswer(where, 'not of its API');

@@ -29,7 +29,7 @@ export type Matcher =
   | { label: Label; op: 'in'; values: readonly string[] };
 
 /** A PromQL string literal: double quotes, Go's escapes. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
 }
 

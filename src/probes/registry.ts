@@ -25,7 +25,7 @@ export function buildProbes(
 }
 
 /** What looks where the author named nothing. */
-export function defaultProbes(): ProbeSpec[] {
+function defaultProbes(): ProbeSpec[] {
   return specSchema.shape.probes.parse([
     { name: 'no-plaintext', plaintextTraffic: {} },
     { name: 'enforced', enforcement: {} },

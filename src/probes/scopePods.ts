@@ -30,7 +30,7 @@ export async function podsOfScopes(look: Look): Promise<ScopePods[]> {
   return look.scopes.map(scope => found.get(scope)!);
 }
 
-export function describe(scope: Scope, all: readonly Pod[]): ScopePods {
+function describe(scope: Scope, all: readonly Pod[]): ScopePods {
   const pods = all.filter(pod => !pod.finished);
   const inMesh = pods.filter(pod => pod.mesh !== 'None');
   const gateways = inMesh.filter(isGateway);

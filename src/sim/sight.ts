@@ -1,9 +1,11 @@
 /** What the probes see when they look at the simulated mesh. */
 import type { Clock } from '../cluster/clock.ts';
 import type { HelloAnswer, Series, Sight } from '../probes/probe.ts';
+import { PrometheusError } from '../probes/prometheus.ts';
 import { answerHello } from './mesh/hello.ts';
 import type { SimulatedMesh } from './mesh/mesh.ts';
 import { SimulatedPrometheus } from './prometheus.ts';
+import { PromqlError } from './promql/syntax.ts';
 
 export interface SightOptions {
   /** How long a hello waits for an answer. */
@@ -29,7 +31,12 @@ export class SimulatedSight implements Sight {
 
   async query(promql: string, time: number, signal: AbortSignal): Promise<Series[]> {
     signal.throwIfAborted();
-    return this.#prometheus.query(promql, time);
+    try {
+      return this.#prometheus.query(promql, time);
+    } catch (error) {
+      if (!(error instanceof PromqlError)) throw error;
+      throw new PrometheusError('Refused', `the embedded Prometheus refused the query: ${error.message}`);
+    }
   }
 
   async hello(address: string, port: number, alpn: string[], signal: AbortSignal): Promise<HelloAnswer> {

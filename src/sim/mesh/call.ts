@@ -7,7 +7,7 @@ export interface Call {
   from: { namespace: string; workload: string };
   to: { namespace: string; service: string; port: number };
   kind: 'http' | 'grpc' | 'tcp';
-  /** Requests a second, or new connections a second where `kind` is tcp; shared by the pods of both ends. */
+  /** Requests a second, or new connections a second where `kind` is tcp; split evenly over the pods of both ends. */
   perSecond: number;
   /** Connections that every client pod keeps open to the service for as long as it can; tcp only. */
   held?: number;

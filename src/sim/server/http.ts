@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { load } from 'js-yaml';
 import type { KubeRequest, KubeResponse, KubeStream } from '../../cluster/transport.ts';
 import type { ApiRequest } from './api.ts';
-import { ApiFailure, badRequest, unsupportedMediaType } from './failure.ts';
+import { ApiFailure, badRequest } from './failure.ts';
+import { readProtobuf } from './protobuf.ts';
 
 export interface Backend {
   call(request: ApiRequest): Promise<KubeResponse>;
@@ -59,20 +60,20 @@ function isWatch({ method, query }: ApiRequest): boolean {
 async function readRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiRequest> {
   const url = new URL(incoming.url ?? '/', 'http://embedded');
   const { accept, 'user-agent': userAgent, 'content-type': contentType } = incoming.headers;
-  const text = await readText(incoming);
+  const bytes = await readBytes(incoming);
   return {
     method: incoming.method as KubeRequest['method'],
     path: url.pathname,
     query: Object.fromEntries(url.searchParams),
     signal,
-    ...(text !== '' && { body: parseBody(text, contentType ?? '') }),
+    ...(bytes.length > 0 && { body: parseBody(bytes, contentType ?? '') }),
     ...(contentType !== undefined && { contentType }),
     ...(accept !== undefined && { accept }),
     ...(userAgent !== undefined && { userAgent }),
   };
 }
 
-async function readText(incoming: IncomingMessage): Promise<string> {
+async function readBytes(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
@@ -81,13 +82,12 @@ async function readText(incoming: IncomingMessage): Promise<string> {
       throw new ApiFailure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${LARGEST_BODY}`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
-function parseBody(text: string, contentType: string): unknown {
-  if (contentType.includes('protobuf') || contentType.includes('cbor')) {
-    throw unsupportedMediaType(['application/json', 'application/yaml']);
-  }
+function parseBody(bytes: Buffer, contentType: string): unknown {
+  if (contentType.startsWith('application/vnd.kubernetes.protobuf')) return readProtobuf(bytes);
+  const text = bytes.toString();
   try {
     return JSON.parse(text);
   } catch (error) {
