@@ -19,15 +19,30 @@ const FILE = 'package-lock.json';
 const SYSTEMS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
 const PROCESSORS = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64'];
 
-/** The platform that a package is named after: `@oxlint/binding-linux-x64-musl`. */
-function platformOf(name: string): Pick<Locked, 'cpu' | 'os' | 'libc'> | undefined {
+/** Platform by the name of a package, such as `@oxlint/binding-linux-x64-musl`. */
+function platformOf(name: string): { os: string; cpu: string; libc: string | undefined } {
   const words = name.split(/[-/]/);
   const os = SYSTEMS.find(system => words.includes(system));
   const cpu = PROCESSORS.find(processor => words.includes(processor));
-  if (os === undefined || cpu === undefined) return undefined;
+  if (os === undefined || cpu === undefined) throw new Error(`${name}: of which platform?`);
+  if (os !== 'linux') return { os, cpu, libc: undefined };
   const musl = words.some(word => word.startsWith('musl'));
-  const gnu = words.some(word => word.startsWith('gnu'));
-  return { os: [os], cpu: [cpu], ...(os === 'linux' && (musl || gnu) ? { libc: [musl ? 'musl' : 'glibc'] } : {}) };
+  const glibc = words.some(word => word.startsWith('gnu'));
+  return { os, cpu, libc: musl ? 'musl' : glibc ? 'glibc' : undefined };
+}
+
+/** An entry in npm's own order of keys, so that npm leaves it as it is. */
+function entryOf(name: string, version: string, dev: boolean): Locked {
+  if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${name}: "${version}" is not one version`);
+  const { os, cpu, libc } = platformOf(name);
+  return {
+    version,
+    cpu: [cpu],
+    ...(dev ? { dev } : {}),
+    ...(libc === undefined ? {} : { libc: [libc] }),
+    optional: true,
+    os: [os],
+  };
 }
 
 const lock = JSON.parse(readFileSync(FILE, 'utf8')) as { packages: Record<string, Locked> };
@@ -36,12 +51,10 @@ for (const [path, { dev, optionalDependencies = {} }] of Object.entries(lock.pac
   for (const [name, version] of Object.entries(optionalDependencies)) {
     const place = `node_modules/${name}`;
     if (place in lock.packages || `${path}/${place}` in lock.packages) continue;
-    const platform = platformOf(name);
-    if (platform === undefined || !/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${name} ${version}: of which platform?`);
-    lock.packages[place] = { version, ...platform, ...(dev ? { dev } : {}), optional: true };
+    lock.packages[place] = entryOf(name, version, dev === true);
     added.push(place);
   }
 }
-lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
+lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en')));
 writeFileSync(FILE, `${JSON.stringify(lock, null, 2)}\n`);
 process.stdout.write(`${FILE}: added ${added.length} packages of other platforms\n`);

@@ -1,14 +1,29 @@
 /** Tells the world what was decided: one transition becomes one event and one log line, so that they never disagree. */
 import { GROUP, KIND, type MtlsRollout, VERSION } from '../api/resource.ts';
-import type { EventRecorder } from '../cluster/events.ts';
-import type { Log } from '../cluster/log.ts';
 import type { Transition } from '../rollout/world.ts';
 
-export class Reporter {
-  readonly #log: Log;
-  readonly #events: EventRecorder;
+/** Where log lines go; winston's logger fits. */
+interface Lines {
+  info(message: string, fields: Record<string, unknown>): unknown;
+  warn(message: string, fields: Record<string, unknown>): unknown;
+}
 
-  constructor(log: Log, events: EventRecorder) {
+/** Where events go. */
+interface Events {
+  record(event: {
+    regarding: { apiVersion: string; kind: string; namespace: string; name: string; uid: string };
+    type: 'Normal' | 'Warning';
+    reason: string;
+    action: string;
+    note: string;
+  }): void;
+}
+
+export class Reporter {
+  readonly #log: Lines;
+  readonly #events: Events;
+
+  constructor(log: Lines, events: Events) {
     this.#log = log;
     this.#events = events;
   }

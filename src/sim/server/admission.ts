@@ -27,32 +27,32 @@ const METADATA_FIELDS = new Set([
 ]);
 
 /** The body as an object of that resource; kind and apiVersion may be left out for built-in resources. */
-export function readEnvelope(resource: Resource, namespace: string, body: unknown): GivenObject {
+export function readEnvelope(resource: Resource, namespace: string, body: unknown, kind: 'put' | 'patch'): GivenObject {
   if (!isObject(body)) throw unrecognised(resource, body, "couldn't get version/kind");
-  const { apiVersion = missing(resource, 'apiVersion', body), kind = missing(resource, 'Kind', body) } = body;
+  const { apiVersion = missing(resource, 'apiVersion', body), kind: ownKind = missing(resource, 'Kind', body) } = body;
   if (apiVersion !== resource.apiVersion) {
+    if (kind === 'patch') throw misnamed(resource, body, 'apiVersion', apiVersion, resource.apiVersion);
     const message = `the API version in the data (${String(apiVersion)}) does not match the expected API version (${resource.apiVersion})`;
     throw badRequest(message);
   }
   const malformed = malformedMetadata(body.metadata);
   if (malformed) throw undecodable(resource, malformed);
-  const metadata = Object.fromEntries(
-    Object.entries(isObject(body.metadata) ? body.metadata : {}).filter(
-      ([name, value]) => value !== null && METADATA_FIELDS.has(name),
-    ),
-  ) as Partial<Metadata>;
-  if (kind !== resource.kind) {
-    const cause = {
-      reason: 'FieldValueInvalid',
-      field: 'kind',
-      message: `Invalid value: ${JSON.stringify(kind)}: must be ${resource.kind}`,
-    };
-    throw invalid({ ...resource, kind: String(kind) }, metadata.name ?? '', [cause]);
+  const metadata: Partial<Metadata> = Object.fromEntries(
+    Object.entries(isObject(body.metadata) ? body.metadata : {}).filter(([, value]) => value !== null),
+  );
+  if (ownKind !== resource.kind) {
+    throw misnamed({ ...resource, kind: String(ownKind) }, body, 'kind', ownKind, resource.kind);
   }
   if (resource.namespaced && metadata.namespace !== undefined && metadata.namespace !== namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   return { ...body, apiVersion: resource.apiVersion, kind: resource.kind, metadata };
+}
+
+function misnamed(resource: Resource, body: JsonObject, field: string, value: unknown, wanted: string): ApiFailure {
+  const message = `Invalid value: ${JSON.stringify(value)}: must be ${wanted}`;
+  const name = valueAt(body, ['metadata', 'name']);
+  return invalid(resource, typeof name === 'string' ? name : '', [{ reason: 'FieldValueInvalid', field, message }]);
 }
 
 function missing(resource: Resource, what: 'apiVersion' | 'Kind', body: JsonObject): string {
@@ -80,18 +80,19 @@ export function decode(
   strictness: Strictness,
   kind: 'put' | 'patch',
 ): GivenObject {
-  const schema = resource.schema && bodySchema(resource.schema);
-  if (!schema) return given;
-  const unknown: string[] = [];
   const { apiVersion, kind: ownKind, metadata, ...rest } = given;
-  const pruned = prune(rest, schema, '', unknown);
+  const schema = resource.schema && bodySchema(resource.schema);
+  const unknown = Object.keys(metadata)
+    .filter(name => !METADATA_FIELDS.has(name))
+    .map(name => `metadata.${name}`);
+  const pruned = schema ? prune(rest, schema, '', unknown) : rest;
   const complaints = unknown.sort().map(path => `unknown field ${JSON.stringify(path)}`);
   if (complaints.length > 0 && strictness.fieldValidation === 'Strict') {
     const problems = `strict decoding error: ${complaints.join(', ')}`;
     throw kind === 'put' ? undecodable(resource, problems) : unfitPatch(given, problems);
   }
   if (strictness.fieldValidation === 'Warn') strictness.warnings.push(...complaints);
-  return { apiVersion, kind: ownKind, metadata, ...(fillDefaults(pruned, schema) as JsonObject) };
+  return { apiVersion, kind: ownKind, metadata, ...((schema ? fillDefaults(pruned, schema) : rest) as JsonObject) };
 }
 
 function undecodable({ kind, version }: Resource, problems: string): ApiFailure {
@@ -123,12 +124,29 @@ export function refuseInvalid(
 
 function contentProblems(resource: Resource, object: KubeObject, old: KubeObject | undefined): Cause[] {
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = object;
-  if (resource.schema) {
-    const found = stillWrong(problemsOf(rest, bodySchema(resource.schema), ''), resource.schema, old);
-    if (found.length > 0) return found;
-  }
-  return (resource.validate?.(object, old) ?? []).map(problem => ruleCause(problem, object));
+  const { schema, validate } = resource;
+  const found = schema ? stillWrong(problemsOf(rest, bodySchema(schema), ''), schema, old) : [];
+  if (!validate) return found;
+  if (found.some(cause => KEEPS_RULES_FROM_RUNNING.has(cause.reason))) return [...found, RULES_NOT_RUN];
+  const told = new Set(found.map(cause => cause.field));
+  const broken = validate(object, old).map(problem => ruleCause(problem, object));
+  return [...found, ...broken.filter(cause => !told.has(cause.field))];
 }
+
+/** Findings of the schema after which a real server does not evaluate CEL rules. */
+const KEEPS_RULES_FROM_RUNNING = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const RULES_NOT_RUN: Cause = {
+  reason: 'FieldValueInvalid',
+  field: '<nil>',
+  message:
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+};
 
 /** What was wrong before with the same words may stay wrong: a schema that grew stricter does not lock objects. */
 function stillWrong(found: Cause[], schema: Schema, old: KubeObject | undefined): Cause[] {
@@ -138,11 +156,11 @@ function stillWrong(found: Cause[], schema: Schema, old: KubeObject | undefined)
   return found.filter(cause => cause.message === 'Required value' || !before.has(`${cause.field} ${cause.message}`));
 }
 
-/** A rule's sentence `path: what is wrong`, in the words of a CEL rule that failed there. */
+/** A rule's sentence `path: what is wrong`, in the words of a CEL rule that failed there: only plain values are shown. */
 function ruleCause(problem: string, object: KubeObject): Cause {
   const [, field = '', why = problem] = /^([A-Za-z_][\w.[\]-]*): (.*)$/s.exec(problem) ?? [];
-  const value = valueAt(object, field.replaceAll(/\[(\d+)\]/g, '.$1').split('.'));
-  const shown =
-    isObject(value) || field === '' ? '"object"' : Array.isArray(value) ? '"array"' : JSON.stringify(value ?? 'object');
-  return { reason: 'FieldValueInvalid', field: field || '<nil>', message: `Invalid value: ${shown}: ${why}` };
+  const keys = field.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
+  const value = keys.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : valueAt(at, [key])), object);
+  const shown = value === undefined || typeof value === 'object' ? '' : `${JSON.stringify(value)}: `;
+  return { reason: 'FieldValueInvalid', field: field || '<nil>', message: `Invalid value: ${shown}${why}` };
 }

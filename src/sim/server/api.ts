@@ -2,7 +2,7 @@
 import type { KubeRequest } from '../../cluster/transport.ts';
 import { type FieldValidation, unrecognised } from './admission.ts';
 import {
-  ApiFailure,
+  type ApiFailure,
   badRequest,
   invalid,
   methodNotAllowed,
@@ -65,7 +65,9 @@ export class Api {
         return answer(200, this.#get(target));
       case 'PUT': {
         const body = readBody(resource, request.body);
-        return answer(200, this.#writes.update(target, { kind: 'put', propose: () => body }, options));
+        const existed = this.#has(target);
+        const written = this.#writes.update(target, { kind: 'put', propose: () => body }, options);
+        return answer(existed ? 200 : 201, written);
       }
       case 'PATCH':
         return this.#patch(target, request, options, answer);
@@ -88,7 +90,7 @@ export class Api {
       case 'GET':
         return answer(200, this.#list(resource, namespace, request));
       case 'POST':
-        if (!isReachable) throw methodNotAllowed();
+        if (!isReachable) throw new NoSuchPath();
         return answer(
           201,
           this.#writes.create({ resource, namespace: namespace ?? '' }, readBody(resource, request.body), options),
@@ -104,6 +106,10 @@ export class Api {
     }
   }
 
+  #has({ resource, namespace, name }: Target): boolean {
+    return this.#store.get(resource.table, namespace, name) !== undefined;
+  }
+
   #get({ resource, namespace, name }: Target): KubeObject {
     const stored = this.#store.get(resource.table, namespace, name);
     if (!stored) throw notFound(resource, name);
@@ -112,7 +118,12 @@ export class Api {
 
   #list(resource: Resource, namespace: string | undefined, request: ApiRequest): JsonObject {
     const { items, metadata } = list(this.#store, resource, namespace, request.query ?? {});
-    return { kind: resource.listKind, apiVersion: resource.apiVersion, metadata, items };
+    return {
+      kind: resource.listKind,
+      apiVersion: resource.apiVersion,
+      metadata,
+      items: resource.schema ? items : items.map(untyped),
+    };
   }
 
   #patch(
@@ -121,10 +132,10 @@ export class Api {
     options: WriteOptions,
     answer: (status: number, body: unknown) => Answer,
   ): Answer {
-    const { resource, namespace, name } = target;
+    const { resource } = target;
     const type = (request.contentType ?? 'application/json').split(';')[0]!.trim();
-    const existed = this.#store.get(resource.table, namespace, name) !== undefined;
     if (type === APPLY) {
+      const existed = this.#has(target);
       const applied = this.#writes.apply(target, request.body, isForced(request, options), options);
       return answer(existed ? 200 : 201, applied);
     }
@@ -172,6 +183,12 @@ export class Api {
   }
 }
 
+/** Items of a list of built-in resources come without kind and apiVersion; those of custom resources with them. */
+function untyped(object: KubeObject): JsonObject {
+  const { apiVersion: _version, kind: _kind, ...rest } = object;
+  return rest;
+}
+
 function readBody(resource: Resource, body: unknown): unknown {
   if (body === undefined) {
     throw unrecognised(resource, body, "couldn't get version/kind; json parse error: unexpected end of JSON input");
@@ -183,13 +200,21 @@ function isDryRun(request: ApiRequest, body: JsonObject): boolean {
   const asked = request.query?.dryRun ?? (Array.isArray(body.dryRun) ? String(body.dryRun[0]) : undefined);
   if (asked === undefined || asked === '') return false;
   if (asked === 'All') return true;
-  throw invalid({ group: 'meta.k8s.io', plural: '', kind: 'CreateOptions' }, '', [
-    {
-      reason: 'FieldValueNotSupported',
-      field: 'dryRun',
-      message: `Unsupported value: ${JSON.stringify(asked)}: supported values: "All"`,
-    },
-  ]);
+  throw badOption(request, 'dryRun', `${JSON.stringify([asked])}: supported values: "All"`);
+}
+
+const OPTION_KINDS = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+  GET: '',
+};
+
+function badOption({ method }: ApiRequest, field: string, problem: string): ApiFailure {
+  const message = `Unsupported value: ${problem}`;
+  const cause = { reason: 'FieldValueNotSupported', field, message };
+  return invalid({ group: 'meta.k8s.io', plural: '', kind: OPTION_KINDS[method] }, '', [cause]);
 }
 
 function isForced(request: ApiRequest, options: WriteOptions): boolean {
@@ -205,11 +230,8 @@ function isForced(request: ApiRequest, options: WriteOptions): boolean {
 function optionsOf(request: ApiRequest): WriteOptions {
   const { fieldManager, fieldValidation = 'Warn' } = request.query ?? {};
   if (!['Strict', 'Warn', 'Ignore'].includes(fieldValidation)) {
-    throw new ApiFailure(
-      422,
-      'Invalid',
-      `fieldValidation: Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Warn", "Strict"`,
-    );
+    const supported = '"", "Ignore", "Strict", "Warn"';
+    throw badOption(request, 'fieldValidation', `${JSON.stringify(fieldValidation)}: supported values: ${supported}`);
   }
   return {
     dryRun: request.method !== 'DELETE' && isDryRun(request, {}),

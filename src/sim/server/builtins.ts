@@ -1,5 +1,5 @@
 /** The resources of Kubernetes itself that the server knows, as far as the operator and kubectl need them. */
-import { eventFromStored, eventToStored } from './events.ts';
+import { completeEvent, eventFromStored, eventToStored } from './events.ts';
 import { builtinColumns } from './builtinColumns.ts';
 import { definitionProblems, established } from './customResources.ts';
 import { defineResource, type Resource, type ResourceSketch } from './resource.ts';
@@ -105,6 +105,7 @@ const SKETCHES: ResourceSketch[] = [
     shortNames: ['ev'],
     createOnUpdate: true,
     selectableFields: EVENT_FIELDS,
+    prepare: completeEvent,
   },
   {
     group: 'events.k8s.io',

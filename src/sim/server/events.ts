@@ -27,7 +27,7 @@ export function eventToStored(event: KubeObject): KubeObject {
     deprecatedCount,
     ...rest
   } = event;
-  return {
+  return completeEvent({
     ...rest,
     apiVersion: 'v1',
     involvedObject: regarding ?? {},
@@ -37,5 +37,18 @@ export function eventToStored(event: KubeObject): KubeObject {
     ...(deprecatedFirstTimestamp !== undefined && { firstTimestamp: deprecatedFirstTimestamp }),
     ...(deprecatedLastTimestamp !== undefined && { lastTimestamp: deprecatedLastTimestamp }),
     ...(deprecatedCount !== undefined && { count: deprecatedCount }),
+  });
+}
+
+/** Members that the real server always writes out. */
+export function completeEvent(event: KubeObject): KubeObject {
+  return {
+    source: {},
+    firstTimestamp: null,
+    lastTimestamp: null,
+    eventTime: null,
+    reportingComponent: '',
+    reportingInstance: '',
+    ...event,
   };
 }

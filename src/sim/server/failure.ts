@@ -38,7 +38,7 @@ export class ApiFailure extends Error {
       metadata,
       status: 'Failure',
       message,
-      reason,
+      ...(reason && { reason }),
       ...(about && { details: about }),
       code,
     };
@@ -61,7 +61,7 @@ export function badRequest(message: string): ApiFailure {
 /** The path leads to nothing the server knows; answered as plain text, like the real one does. */
 export class NoSuchPath extends Error {
   constructor() {
-    super('404 page not found');
+    super('404 page not found\n');
     this.name = 'NoSuchPath';
   }
 }
@@ -89,7 +89,7 @@ export function modified(resource: Named, name: string): ApiFailure {
 }
 
 export function invalid(resource: Named, name: string, causes: readonly Cause[]): ApiFailure {
-  const problems = causes.map(cause => `${cause.field}: ${cause.message}`);
+  const problems = [...new Set(causes.map(cause => `${cause.field}: ${cause.message}`))];
   const list = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
   const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`;
   return new ApiFailure(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {

@@ -16,6 +16,7 @@ import {
 export interface Author {
   manager: string;
   operation: 'Apply' | 'Update';
+  apiVersion: string;
   subresource: string | undefined;
   /** RFC 3339, whole seconds. */
   time: string;
@@ -68,7 +69,7 @@ export function managedAfterUpdate(next: KubeObject, old: KubeObject | undefined
     const kept = both(isAuthor(entry, author) ? entry.fieldsV1 : without(entry.fieldsV1, changed), present);
     return isAuthor(entry, author) ? [withFields(entry, kept)] : nonEmpty(withFields(entry, kept));
   });
-  return withAuthor(entries, author, next.apiVersion, fields => union(fields, changed));
+  return withAuthor(entries, author, fields => union(fields, changed));
 }
 
 /** Entries after an apply: the author owns exactly what was applied. */
@@ -84,16 +85,15 @@ export function managedAfterApply(
     if (isAuthor(entry, author)) return [withFields(entry, entry.fieldsV1)];
     return nonEmpty(withFields(entry, both(without(entry.fieldsV1, changed), present)));
   });
-  return withAuthor(entries, author, next.apiVersion, () => applied);
+  return withAuthor(entries, author, () => applied);
 }
 
 function withAuthor(
   entries: ManagedFields[],
   author: Author,
-  apiVersion: string,
   change: (fields: JsonObject) => JsonObject,
 ): ManagedFields[] {
-  const { time, manager, operation, subresource } = author;
+  const { time, manager, operation, apiVersion, subresource } = author;
   const mine = entries.find(entry => isAuthor(entry, author));
   const fieldsV1 = change(mine?.fieldsV1 ?? {});
   if (mine && sameJson(mine.fieldsV1, fieldsV1)) return entries;
@@ -114,6 +114,7 @@ function isAuthor(entry: ManagedFields, author: Author): boolean {
   return (
     entry.manager === author.manager &&
     entry.operation === author.operation &&
+    entry.apiVersion === author.apiVersion &&
     (entry.subresource ?? '') === (author.subresource ?? '')
   );
 }
@@ -174,7 +175,7 @@ export function without(a: JsonObject, b: JsonObject): JsonObject {
   const kept = Object.entries(a).flatMap(([key, inner]) => {
     if (!Object.hasOwn(b, key)) return [[key, inner] as const];
     const left = isObject(inner) && isObject(b[key]) ? without(inner, b[key]) : {};
-    return Object.keys(left).length > 0 ? [[key, left] as const] : [];
+    return Object.keys(left).length > 0 ? [[key, leafIfBare(left)] as const] : [];
   });
   return Object.fromEntries(kept);
 }
@@ -185,7 +186,12 @@ function both(a: JsonObject, b: JsonObject): JsonObject {
     if (!Object.hasOwn(b, key)) return [];
     if (!isObject(inner) || Object.keys(inner).length === 0) return [[key, {}] as const];
     const shared = both(inner, isObject(b[key]) ? b[key] : {});
-    return Object.keys(shared).length > 0 ? [[key, shared] as const] : [];
+    return Object.keys(shared).length > 0 ? [[key, leafIfBare(shared)] as const] : [];
   });
   return Object.fromEntries(kept);
+}
+
+/** A set that holds nothing but itself is written as a leaf. */
+function leafIfBare(fields: JsonObject): JsonObject {
+  return Object.keys(fields).every(key => key === '.') ? {} : fields;
 }

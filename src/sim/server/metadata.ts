@@ -120,22 +120,25 @@ export function changeProblems(next: Metadata, old: Metadata): Cause[] {
   return found;
 }
 
-/** Types that the decoder of kube-apiserver insists on, whatever the resource. */
+/** What the decoder of kube-apiserver says about metadata of the wrong types. */
 export function malformedMetadata(metadata: unknown): string | undefined {
   if (metadata === undefined || metadata === null) return undefined;
-  if (!isObject(metadata)) return 'metadata must be an object';
+  if (!isObject(metadata)) return wrongType(metadata, '', 'v1.ObjectMeta');
   for (const field of ['labels', 'annotations']) {
-    const map = metadata[field];
-    if (map === undefined || map === null) continue;
-    if (!isObject(map) || Object.values(map).some(value => typeof value !== 'string')) {
-      return `metadata.${field} must be a map of strings`;
-    }
+    const map = metadata[field] ?? {};
+    if (!isObject(map)) return wrongType(map, `.${field}`, 'map[string]string');
+    const bad = Object.values(map).find(value => typeof value !== 'string' && value !== null);
+    if (bad !== undefined) return wrongType(bad, `.${field}`, 'string');
   }
   const finalizers = metadata.finalizers ?? [];
-  if (!Array.isArray(finalizers) || finalizers.some(item => typeof item !== 'string')) {
-    return 'metadata.finalizers must be a list of strings';
-  }
-  return undefined;
+  if (!Array.isArray(finalizers)) return wrongType(finalizers, '.finalizers', '[]string');
+  const bad = finalizers.find(item => typeof item !== 'string');
+  return bad === undefined ? undefined : wrongType(bad, '.finalizers', 'string');
+}
+
+function wrongType(value: unknown, field: string, wanted: string): string {
+  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${found} into Go struct field ObjectMeta${field} of type ${wanted}`;
 }
 
 export function sameMetadata(a: Metadata, b: Metadata): boolean {

@@ -55,16 +55,15 @@ export function problemsOf(value: unknown, schema: Schema, path: string): Cause[
 }
 
 function typeProblem(value: unknown, schema: Schema, path: string): Cause | undefined {
-  if (schema['x-kubernetes-int-or-string']) {
-    if (typeof value === 'string' || Number.isInteger(value)) return undefined;
-    return invalidValue(path, typeOf(value), `${path} in body must be of type integer,string: "${typeOf(value)}"`);
+  const eitherWay = schema['x-kubernetes-int-or-string'] === true;
+  const { type } = schema;
+  if (eitherWay ? typeof value === 'string' || Number.isInteger(value) : !type || TYPE_NAMES[type]?.(value)) {
+    return undefined;
   }
-  if (schema.type === undefined || TYPE_NAMES[schema.type]?.(value)) return undefined;
-  return {
-    reason: 'FieldValueTypeInvalid',
-    field: path,
-    message: `Invalid value: ${JSON.stringify(typeOf(value))}: ${path} in body must be of type ${schema.type}: ${JSON.stringify(typeOf(value))}`,
-  };
+  const found = JSON.stringify(typeOf(value));
+  const wanted = eitherWay ? 'integer,string' : type;
+  const message = `Invalid value: ${found}: ${path} in body must be of type ${wanted}: ${found}`;
+  return { reason: 'FieldValueTypeInvalid', field: path, message };
 }
 
 function typeOf(value: unknown): string {
@@ -80,38 +79,36 @@ function invalidValue(path: string, value: unknown, why: string): Cause {
 
 function valueProblems(value: unknown, schema: Schema, path: string): Cause[] {
   const found: Cause[] = [];
-  const bad = (why: string) => found.push(invalidValue(path, value, `${path} in body ${why}`));
-  if (typeof value === 'string') {
-    const length = Array.from(value).length;
-    if (schema.maxLength !== undefined && length > schema.maxLength) {
-      found.push({
-        reason: 'FieldValueTooLong',
-        field: path,
-        message: `Too long: may not be more than ${schema.maxLength} bytes`,
-      });
-    }
-    if (schema.minLength !== undefined && length < schema.minLength) {
-      bad(`should be at least ${schema.minLength} chars long`);
-    }
-    if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) {
-      bad(`should match '${schema.pattern}'`);
-    }
-  }
+  const range = typeof value === 'string' ? textProblem(value, schema, path) : undefined;
+  if (range) found.push(range);
   if (typeof value === 'number') {
-    if (schema.minimum !== undefined && value < schema.minimum)
-      bad(`should be greater than or equal to ${schema.minimum}`);
-    if (schema.maximum !== undefined && value > schema.maximum)
-      bad(`should be less than or equal to ${schema.maximum}`);
+    const { minimum, maximum } = schema;
+    const bad = (why: string) => found.push(invalidValue(path, value, `${path} in body should be ${why}`));
+    if (minimum !== undefined && value < minimum) bad(`greater than or equal to ${minimum}`);
+    if (maximum !== undefined && value > maximum) bad(`less than or equal to ${maximum}`);
   }
   if (schema.enum && !schema.enum.some(allowed => sameJson(allowed, value))) {
     const allowed = schema.enum.map(item => JSON.stringify(item)).join(', ');
-    found.push({
-      reason: 'FieldValueNotSupported',
-      field: path,
-      message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${allowed}`,
-    });
+    const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${allowed}`;
+    found.push({ reason: 'FieldValueNotSupported', field: path, message });
   }
   return found;
+}
+
+/** Only the first that fails is told. */
+function textProblem(value: string, { maxLength, minLength, pattern }: Schema, path: string): Cause | undefined {
+  const length = Array.from(value).length;
+  if (maxLength !== undefined && length > maxLength) {
+    const message = `Too long: may not be more than ${maxLength} bytes`;
+    return { reason: 'FieldValueTooLong', field: path, message };
+  }
+  if (minLength !== undefined && length < minLength) {
+    return invalidValue(path, value, `${path} in body should be at least ${minLength} chars long`);
+  }
+  if (pattern !== undefined && !new RegExp(pattern).test(value)) {
+    return invalidValue(path, value, `${path} in body should match '${pattern}'`);
+  }
+  return undefined;
 }
 
 function arrayProblems(value: unknown[], schema: Schema, path: string): Cause[] {

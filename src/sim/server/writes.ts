@@ -45,7 +45,7 @@ export class Writes {
 
   create(target: Omit<Target, 'name'>, body: unknown, options: WriteOptions, applied?: JsonObject): KubeObject {
     const { resource, namespace } = target;
-    const given = readEnvelope(resource, namespace, body);
+    const given = readEnvelope(resource, namespace, body, 'put');
     const name = given.metadata.name || this.#generated(given.metadata.generateName);
     this.#admitTo(namespace, resource, name);
     if (given.metadata.resourceVersion && given.metadata.resourceVersion !== '0') {
@@ -62,8 +62,7 @@ export class Writes {
     const stored = this.#store.get(resource.table, namespace, name);
     if (!stored) return this.#createInstead(target, change, options);
     const current = resource.read(stored);
-    const given = readEnvelope(resource, namespace, change.propose(current));
-    checkVersion(target, change.kind, given, current);
+    const given = readEnvelope(resource, namespace, change.propose(current), change.kind);
     const next = this.#next(target, change.kind, given, current, options);
     return this.#settle(resource, this.#signed(next, current, options, target.subresource), current, options);
   }
@@ -71,15 +70,14 @@ export class Writes {
   /** Server-side apply; creates what is not there. */
   apply(target: Target, body: unknown, force: boolean, options: WriteOptions): KubeObject {
     const { resource, namespace, name, subresource } = target;
-    const given = readEnvelope(resource, namespace, body);
+    const given = readEnvelope(resource, namespace, body, 'patch');
     const applied = ownedByApply(given);
     const stored = this.#store.get(resource.table, namespace, name);
     if (!stored) return this.#createByApply(target, given, options, applied);
     const current = resource.read(stored);
-    const author = this.#author(options, 'Apply', subresource);
+    const author = this.#author(current, options, 'Apply', subresource);
     if (!force) refuseConflicts(applied, given, current, author);
-    const merged = readEnvelope(resource, namespace, appliedTo(current, given, applied, author));
-    checkVersion(target, 'patch', merged, current);
+    const merged = readEnvelope(resource, namespace, appliedTo(current, given, applied, author), 'patch');
     const next = this.#next(target, 'patch', merged, current, options);
     return this.#settle(resource, this.#signed(next, current, options, subresource, applied), current, options);
   }
@@ -115,10 +113,15 @@ export class Writes {
   }
 
   #createInstead(target: Target, change: Change, options: WriteOptions): KubeObject {
-    const { resource, name } = target;
+    const { resource, namespace, name } = target;
     if (change.kind === 'patch' || !resource.createOnUpdate || target.subresource) throw notFound(resource, name);
     const nothing = { apiVersion: resource.apiVersion, kind: resource.kind, metadata: { name } } as KubeObject;
-    return this.create(target, change.propose(nothing), options);
+    const given = readEnvelope(resource, namespace, change.propose(nothing), 'put');
+    return this.create(
+      target,
+      { ...given, metadata: withMember(given.metadata, 'resourceVersion', undefined) },
+      options,
+    );
   }
 
   #createByApply(target: Target, given: GivenObject, options: WriteOptions, applied: JsonObject): KubeObject {
@@ -169,6 +172,7 @@ export class Writes {
     strictness: Strictness,
   ): KubeObject {
     const decoded = decode(resource, given, strictness, kind);
+    checkVersion(resource, kind, given, current);
     if (subresource === 'status') {
       const next = withMember(current, 'status', decoded.status);
       refuseInvalid(resource, next, current, []);
@@ -198,8 +202,8 @@ export class Writes {
   ): KubeObject {
     if (options.manager === '') return next;
     const managed = applied
-      ? managedAfterApply(next, old, applied, this.#author(options, 'Apply', subresource))
-      : managedAfterUpdate(next, old, this.#author(options, 'Update', subresource));
+      ? managedAfterApply(next, old, applied, this.#author(next, options, 'Apply', subresource))
+      : managedAfterUpdate(next, old, this.#author(next, options, 'Update', subresource));
     const entries = managed.length > 0 ? managed : undefined;
     return { ...next, metadata: withMember(next.metadata, 'managedFields', entries) };
   }
@@ -223,7 +227,12 @@ export class Writes {
     return prefix ? `${prefix.slice(0, 58)}${this.#identity.suffix()}` : '';
   }
 
-  #author({ manager }: WriteOptions, operation: Author['operation'], subresource?: string): Author {
-    return { manager, operation, subresource, time: this.#identity.now() };
+  #author(
+    { apiVersion }: KubeObject,
+    { manager }: WriteOptions,
+    operation: Author['operation'],
+    subresource?: string,
+  ): Author {
+    return { manager, operation, apiVersion, subresource, time: this.#identity.now() };
   }
 }

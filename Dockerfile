@@ -1,0 +1,20 @@
+# The operator as one file on Node, without shell and package manager: `docker build -t mtls-rollout .`
+# test/project/packaging.test.ts tries these steps in empty folders, where there is no image builder.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY LICENSE tsconfig.json ./
+COPY scripts ./scripts
+COPY src ./src
+RUN npm run bundle
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=build /build/package.json /build/LICENSE ./
+COPY --from=build /build/dist ./dist
+USER 65532:65532
+EXPOSE 8081
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/mtls-rollout.mjs"]

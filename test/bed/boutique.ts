@@ -1,0 +1,163 @@
+/**
+ * The Online Boutique on a control plane without nodes: a namespace a service, Deployments and Services as in the
+ * shop's own manifests, and Pods whose status says what a kubelet would say.
+ */
+import type { Transport } from '../../src/cluster/transport.ts';
+import { addressOf, apply, markRunning, NODE, podOf } from './boutiqueObjects.ts';
+
+/** A workload of the shop. `port` is the container port; none: it only calls others. */
+export interface ShopWorkload {
+  namespace: string;
+  name: string;
+  port?: number;
+  /** Port of the Service where it is another one. */
+  servicePort?: number;
+  /** Prefix of the Service port's name, from which Istio takes the protocol. */
+  protocol: 'http' | 'grpc' | 'tcp';
+  calls: string[];
+}
+
+export interface ShopPod {
+  namespace: string;
+  workload: string;
+  name: string;
+  /** An address of the loopback network, so that anything can be made to listen on it. */
+  ip: string;
+  ports: number[];
+  labels: Record<string, string>;
+}
+
+export interface Boutique {
+  /** The eleven namespaces of the shop, sorted. */
+  namespaces: string[];
+  workloads: ShopWorkload[];
+  /** Pods of the shop and of the gateway. */
+  pods: ShopPod[];
+}
+
+export const ROOT_NAMESPACE = 'istio-system';
+export const GATEWAY_NAMESPACE = 'gateway';
+
+const workload = (
+  namespace: string,
+  name: string,
+  protocol: ShopWorkload['protocol'],
+  port: number | undefined,
+  calls: string[] = [],
+): ShopWorkload => ({ namespace, name, protocol, calls, ...(port === undefined ? {} : { port }) });
+
+export const SHOP: readonly ShopWorkload[] = [
+  workload('ad', 'adservice', 'grpc', 9555),
+  workload('cart', 'cartservice', 'grpc', 7070, ['redis-cart']),
+  workload('cart', 'redis-cart', 'tcp', 6379),
+  workload('checkout', 'checkoutservice', 'grpc', 5050, [
+    'cartservice',
+    'currencyservice',
+    'emailservice',
+    'paymentservice',
+    'productcatalogservice',
+    'shippingservice',
+  ]),
+  workload('currency', 'currencyservice', 'grpc', 7000),
+  { ...workload('email', 'emailservice', 'grpc', 8080), servicePort: 5000 },
+  {
+    ...workload('frontend', 'frontend', 'http', 8080, [
+      'adservice',
+      'cartservice',
+      'checkoutservice',
+      'currencyservice',
+      'productcatalogservice',
+      'recommendationservice',
+      'shippingservice',
+    ]),
+    servicePort: 80,
+  },
+  workload('loadgenerator', 'loadgenerator', 'http', undefined, ['frontend']),
+  workload('payment', 'paymentservice', 'grpc', 50051),
+  workload('product-catalog', 'productcatalogservice', 'grpc', 3550),
+  workload('recommendation', 'recommendationservice', 'grpc', 8080, ['productcatalogservice']),
+  workload('shipping', 'shippingservice', 'grpc', 50051),
+];
+
+export const GATEWAY: ShopWorkload = workload(GATEWAY_NAMESPACE, 'istio-ingressgateway', 'http', 8080, ['frontend']);
+
+/** Creates the mesh configuration, a Node, the namespaces and everything in them; every pod is ready afterwards. */
+export async function installBoutique(api: Transport): Promise<Boutique> {
+  const namespaces = [...new Set(SHOP.map(({ namespace }) => namespace))].sort();
+  await apply(api, { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
+  await installMesh(api);
+  await apply(api, namespaceObject(GATEWAY_NAMESPACE, {}));
+  for (const name of namespaces)
+    await apply(api, namespaceObject(name, { 'istio-injection': 'enabled', team: 'shop' }));
+  const pods: ShopPod[] = [];
+  for (const each of [...SHOP, GATEWAY]) pods.push(...(await installWorkload(api, each)));
+  return { namespaces, workloads: [...SHOP], pods };
+}
+
+/** One more workload, in a namespace that is there. `meshed: false` makes a pod without sidecar. */
+export async function installWorkload(
+  api: Transport,
+  each: ShopWorkload,
+  { meshed = true, replicas = 1 } = {},
+): Promise<ShopPod[]> {
+  const { namespace, name } = each;
+  const labels = podLabels(each);
+  await apply(api, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name } });
+  const template = podOf(each, labels, meshed);
+  const deployment = await apply(api, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { namespace, name, labels: { app: name } },
+    spec: { replicas, selector: { matchLabels: { app: name } }, template },
+  });
+  const replicaSet = await apply(api, {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: { namespace, name: `${name}-7d9c5b8f6`, labels, ownerReferences: [owner(deployment)] },
+    spec: { replicas, selector: { matchLabels: { app: name } }, template },
+  });
+  if (each.port !== undefined) await apply(api, serviceOf(each));
+  const pods: ShopPod[] = [];
+  for (let i = 0; i < replicas; i++) {
+    const podName = `${name}-7d9c5b8f6-${'bcdfghjklm'.charAt(i)}x2kq`;
+    const ip = addressOf(namespace, podName);
+    const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
+    await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
+    await markRunning(api, { namespace, name: podName, ip });
+    const ports = each.port === undefined ? [] : [each.port];
+    pods.push({ namespace, workload: name, name: podName, ip, ports, labels: template.metadata.labels });
+  }
+  return pods;
+}
+
+async function installMesh(api: Transport): Promise<void> {
+  await apply(api, namespaceObject(ROOT_NAMESPACE, {}));
+  const mesh = ['enableAutoMtls: true', `rootNamespace: ${ROOT_NAMESPACE}`, 'trustDomain: cluster.local', ''].join(
+    '\n',
+  );
+  const metadata = { namespace: ROOT_NAMESPACE, name: 'istio' };
+  await apply(api, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh } });
+}
+
+export function namespaceObject(name: string, labels: Record<string, string>) {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+}
+
+function podLabels({ namespace, name }: ShopWorkload): Record<string, string> {
+  return namespace === GATEWAY_NAMESPACE ? { app: name, istio: 'ingressgateway' } : { app: name };
+}
+
+function serviceOf({ namespace, name, port, servicePort, protocol }: ShopWorkload) {
+  const ports = [{ name: protocol, port: servicePort ?? port, targetPort: port }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace, name, labels: { app: name } },
+    spec: { selector: { app: name }, ports },
+  };
+}
+
+function owner(object: { apiVersion: string; kind: string; metadata: { name: string; uid: string } }) {
+  const { apiVersion, kind, metadata } = object;
+  return { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true };
+}

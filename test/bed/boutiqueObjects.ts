@@ -1,0 +1,116 @@
+/** Pods as a kubelet and the sidecar injector would leave them, and the requests that create objects. */
+import { createHash } from 'node:crypto';
+import type { Transport } from '../../src/cluster/transport.ts';
+import type { ShopWorkload } from './boutique.ts';
+
+/** The one Node; nothing is scheduled, but a controller drops pods of a Node that is not there. */
+export const NODE = 'bed-node';
+
+interface Created {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; uid: string };
+}
+
+interface NewObject {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+const PLURALS: Record<string, string> = {
+  ConfigMap: 'configmaps',
+  Deployment: 'deployments',
+  MtlsRollout: 'mtlsrollouts',
+  Namespace: 'namespaces',
+  Node: 'nodes',
+  PeerAuthentication: 'peerauthentications',
+  DestinationRule: 'destinationrules',
+  Pod: 'pods',
+  ReplicaSet: 'replicasets',
+  Service: 'services',
+  ServiceAccount: 'serviceaccounts',
+};
+
+/** Creates an object; one that is there already is returned as it is. Any other refusal is an error. */
+export async function apply(api: Transport, object: NewObject): Promise<Created> {
+  const collection = collectionOf(object);
+  const made = await api.call({ method: 'POST', path: collection, body: object });
+  if (made.status === 201) return made.body as Created;
+  const { reason, message } = made.body as { reason?: string; message?: string };
+  if (reason !== 'AlreadyExists') throw new Error(`${object.kind} ${object.metadata.name}: ${message ?? made.status}`);
+  return (await api.call({ method: 'GET', path: `${collection}/${object.metadata.name}` })).body as Created;
+}
+
+function collectionOf({ apiVersion, kind, metadata }: NewObject): string {
+  const plural = PLURALS[kind];
+  if (plural === undefined) throw new RangeError(`no plural is known for ${kind}`);
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return metadata.namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${metadata.namespace}/${plural}`;
+}
+
+/** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
+export function podOf(each: ShopWorkload, labels: Record<string, string>, meshed: boolean) {
+  const ports = each.port === undefined ? [] : [{ name: each.protocol, containerPort: each.port }];
+  const app = { name: 'server', image: `shop/${each.name}:1`, ports };
+  const proxy = {
+    name: 'istio-proxy',
+    image: 'istio/proxyv2:1.31.1',
+    ports: [{ name: 'http-envoy-prom', containerPort: 15090 }],
+  };
+  const mesh = { 'security.istio.io/tlsMode': 'istio', 'service.istio.io/canonical-name': each.name };
+  return {
+    metadata: {
+      labels: meshed ? { ...labels, ...mesh } : labels,
+      annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
+    },
+    spec: { nodeName: NODE, serviceAccountName: each.name, containers: meshed ? [app, proxy] : [app] },
+  };
+}
+
+/** The same address for the same pod, somewhere in 127.64.0.0/10. */
+export function addressOf(namespace: string, name: string): string {
+  const [a, b, c] = createHash('sha256').update(`${namespace}/${name}`).digest();
+  return `127.${64 + (a! % 64)}.${b}.${1 + (c! % 254)}`;
+}
+
+/** Writes the status of a pod that runs, ready unless said otherwise. */
+export async function markRunning(
+  api: Transport,
+  pod: { namespace: string; name: string; ip: string },
+  { ready = true, restarts = 0 } = {},
+): Promise<void> {
+  const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`;
+  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const { spec } = (await api.call({ method: 'GET', path })).body as {
+    spec: { containers: { name: string; image: string }[] };
+  };
+  const condition = (type: string, is: boolean) => ({ type, status: is ? 'True' : 'False', lastTransitionTime: now });
+  const status = {
+    phase: 'Running',
+    hostIP: '127.0.0.1',
+    hostIPs: [{ ip: '127.0.0.1' }],
+    podIP: pod.ip,
+    podIPs: [{ ip: pod.ip }],
+    startTime: now,
+    conditions: [
+      condition('PodScheduled', true),
+      condition('Initialized', true),
+      condition('ContainersReady', ready),
+      condition('Ready', ready),
+    ],
+    containerStatuses: spec.containers.map(({ name, image }) => ({
+      name,
+      image,
+      imageID: '',
+      ready,
+      started: true,
+      restartCount: restarts,
+      state: { running: { startedAt: now } },
+    })),
+  };
+  const request = { method: 'PATCH' as const, path: `${path}/status`, contentType: 'application/merge-patch+json' };
+  const answer = await api.call({ ...request, body: { status } });
+  if (answer.status !== 200) throw new Error(`status of ${pod.name}: ${JSON.stringify(answer.body)}`);
+}

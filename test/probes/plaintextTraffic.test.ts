@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { minimumFor, plaintextTraffic } from '../../src/probes/plaintextTraffic.ts';
+import { PrometheusError } from '../../src/probes/prometheus.ts';
+import type { Series } from '../../src/probes/probe.ts';
+import type { Scope } from '../../src/rollout/scope.ts';
+import { cart, edge, HOUR, look, metrics, MINUTE, NOW, pod, SECOND, shop } from './scene.ts';
+
+const OPTIONS = { window: '24h', minRequests: 100, source: 'Metrics' } as const;
+
+interface Mesh {
+  plainRequests?: Series[];
+  plainConnections?: Series[];
+  requests?: Series[];
+  connections?: Series[];
+}
+
+/** Metrics of the mesh by the counter and by whether only plaintext is asked for. */
+function mesh(given: Mesh) {
+  return metrics(query => {
+    if (query.startsWith('count(')) return given.requests?.length ? [{ labels: {}, value: given.requests.length }] : [];
+    const plain = query.includes('connection_security_policy!="mutual_tls"');
+    assert.match(query, /reporter="destination"/);
+    if (query.includes('istio_requests_total')) return (plain ? given.plainRequests : given.requests) ?? [];
+    assert.match(query, /istio_tcp_connections_opened_total/);
+    return (plain ? given.plainConnections : given.connections) ?? [];
+  });
+}
+
+const probe = (sight: ReturnType<typeof mesh>, options: object = {}) =>
+  plaintextTraffic('no-plaintext', { ...OPTIONS, ...options }, sight, 'istio');
+
+describe('plaintextTraffic', () => {
+  it('takes part in entry and soak', () => assert.deepEqual(probe(mesh({})).rounds, ['Entry', 'Soak']));
+
+  it('is Healthy on enough traffic without plaintext, and says how much', async () => {
+    const sight = mesh({ requests: [edge('shop/frontend', 'cart/cartservice', 1200.4)] });
+    const seen = await probe(sight).observe(look([pod()]));
+    assert.deepEqual(
+      [seen.name, seen.verdict, seen.value, seen.samples, seen.at],
+      ['no-plaintext', 'Healthy', '0 plaintext of 1200', 1200, '2026-11-22T10:00:00.000Z'],
+    );
+    assert.equal(seen.message, 'none of 1200 requests and connections in the last 24h came without mutual TLS');
+    assert.ok(sight.asked.every(({ query, time }) => query.includes('[86400s]') && time === NOW));
+  });
+
+  it('names the worst sources, with counts, worst first', async () => {
+    const sight = mesh({
+      plainRequests: [edge('legacy/reporting', 'cart/cartservice', 3.1), edge('a/b', 'cart/cartservice', 0.4)],
+      plainConnections: [edge(undefined, 'cart/redis', 41.7)],
+      requests: [edge('shop/frontend', 'cart/cartservice', 1200)],
+    });
+    const seen = await probe(sight).observe(look([pod()]));
+    assert.equal(seen.verdict, 'Unhealthy');
+    assert.equal(seen.value, '45 plaintext of 1200');
+    assert.equal(
+      seen.message,
+      '42 connections from an unknown source to cart/redis without mutual TLS; 3 requests from legacy/reporting to ' +
+        'cart/cartservice without mutual TLS in the last 24h; the access logs of the receiving proxies name the ' +
+        'addresses of unknown sources',
+    );
+  });
+
+  it('finds plaintext even where there is too little evidence for anything else', async () => {
+    const sight = mesh({ plainRequests: [edge('legacy/reporting', 'cart/cartservice', 1)] });
+    assert.equal((await probe(sight).observe(look([pod()]))).verdict, 'Unhealthy');
+  });
+
+  it('ignores counts that are no counts', async () => {
+    const odd = [Number.NaN, Number.POSITIVE_INFINITY, -5].map(n => edge('legacy/reporting', 'cart/cartservice', n));
+    const sight = mesh({ plainRequests: odd, requests: [...odd, edge('shop/frontend', 'cart/cartservice', 100)] });
+    const seen = await probe(sight).observe(look([pod()]));
+    assert.deepEqual([seen.verdict, seen.samples], ['Healthy', 100]);
+  });
+
+  it('has NoData below the minimum, for each scope by itself', async () => {
+    const pods = [pod(), pod({ namespace: 'shop', name: 'frontend-0' })];
+    const sight = mesh({ requests: [edge('x/y', 'cart/cartservice', 5000), edge('x/y', 'shop/frontend', 12)] });
+    const seen = await probe(sight).observe(look(pods, { scopes: [cart, shop] }));
+    assert.equal(seen.verdict, 'NoData');
+    assert.equal(
+      seen.message,
+      'too few requests and connections in the last 24h: 12 to shop; 100 each are needed (minRequests)',
+    );
+    assert.equal(sight.asked.length, 4, 'the number of queries does not grow with the number of scopes');
+  });
+
+  it('is Healthy in words where the mesh has no pod, and asks nothing', async () => {
+    const sight = mesh({});
+    for (const pods of [
+      [],
+      [pod({ mesh: 'None' })],
+      [pod({ finished: true })],
+      [pod({ labels: { istio: 'ingressgateway' } })],
+    ]) {
+      const seen = await probe(sight).observe(look(pods));
+      assert.deepEqual([seen.verdict, seen.samples], ['Healthy', 0]);
+      assert.match(seen.message, /no pods in the mesh in scope/);
+    }
+    assert.equal(sight.asked.length, 0);
+  });
+
+  it('leaves out what reaches a gateway, which no policy governs', async () => {
+    const gateway = pod({ name: 'gw-0', labels: { 'gateway.networking.k8s.io/gateway-name': 'gw' } });
+    const sight = mesh({
+      plainRequests: [edge(undefined, 'cart/gw', 900)],
+      requests: [edge('shop/frontend', 'cart/cartservice', 100)],
+    });
+    assert.equal((await probe(sight).observe(look([gateway, pod()]))).verdict, 'Healthy');
+  });
+
+  it('never looks back beyond the change, and asks for less evidence there', async () => {
+    const sight = mesh({ requests: [edge('shop/frontend', 'cart/cartservice', 1)] });
+    const seen = await probe(sight).observe(look([pod()], { changedAt: NOW - 90 * SECOND }));
+    assert.equal(seen.verdict, 'Healthy');
+    assert.ok(sight.asked.every(({ query }) => query.includes('[90s]') && !query.includes('[86400s]')));
+  });
+
+  it('does not look at the time in which the change was still spreading', async () => {
+    const sight = mesh({ requests: [edge('shop/frontend', 'cart/cartservice', 1)] });
+    await probe(sight).observe(look([pod()], { changedAt: NOW - 90 * SECOND, inForceAt: NOW - 40 * SECOND }));
+    assert.ok(sight.asked.length > 0 && sight.asked.every(({ query }) => query.includes('[40s]')));
+  });
+
+  it('takes a counter that is new for new traffic only before the change, where no rollback can follow', async () => {
+    const fresh = async (changedAt: number | undefined) => {
+      const sight = mesh({ requests: [edge('shop/frontend', 'cart/cartservice', 100)] });
+      await probe(sight).observe(look([pod()], { changedAt }));
+      return sight.asked.some(({ query }) => query.includes('min_over_time'));
+    };
+    assert.deepEqual([await fresh(undefined), await fresh(NOW - MINUTE)], [true, false]);
+  });
+
+  it('is too soon before one scrape can have come', async () => {
+    const sight = mesh({});
+    const seen = await probe(sight).observe(look([pod()], { changedAt: NOW - 14 * SECOND }));
+    assert.deepEqual([seen.verdict, sight.asked.length], ['NoData', 0]);
+    assert.match(seen.message, /too soon/);
+  });
+
+  it('scales the minimum with the window, but never to none', () => {
+    const cases = [
+      [100, 24 * HOUR, 100],
+      [100, 12 * HOUR, 50],
+      [100, MINUTE, 1],
+      [1, SECOND, 1],
+      [0, HOUR, 0],
+    ] as const;
+    for (const [asked, window, expected] of cases) assert.equal(minimumFor(asked, window, 24 * HOUR), expected);
+  });
+
+  it('with minRequests 0 tells a silent scope from a Prometheus that counts nothing', async () => {
+    const silent = mesh({ requests: [edge('a/b', 'other/c', 5)] });
+    assert.equal((await probe(silent, { minRequests: 0 }).observe(look([pod()]))).verdict, 'Healthy');
+    const blind = await probe(mesh({}), { minRequests: 0 }).observe(look([pod()]));
+    assert.equal(blind.verdict, 'NoData');
+    assert.match(blind.message, /check that it scrapes the proxies/);
+  });
+
+  it('is an Error when Prometheus or the API server cannot be asked, with the reason', async () => {
+    const down = metrics(() => new PrometheusError('Unreachable', 'Prometheus at prom:9090 cannot be reached'));
+    const seen = await probe(down).observe(look([pod()]));
+    assert.deepEqual(
+      [seen.verdict, seen.message],
+      ['Error', 'could not look: Prometheus at prom:9090 cannot be reached'],
+    );
+    const blind = { ...look([]), pods: () => Promise.reject(new Error('pods of cart: forbidden')) };
+    assert.match((await probe(mesh({})).observe(blind)).message, /^could not look: pods of cart: forbidden$/);
+  });
+
+  it('counts a workload scope by the names of its pods, whatever the author called it', async () => {
+    const scope: Scope = { kind: 'Workload', namespace: 'cart', name: 'store', selector: { app: 'redis' } };
+    const redis = pod({ name: 'redis-6f7c8d9b5-x2x4z', labels: { 'pod-template-hash': '6f7c8d9b5' } });
+    const sight = mesh({
+      plainRequests: [edge('legacy/reporting', 'cart/other', 9)],
+      requests: [edge('shop/frontend', 'cart/redis', 100), edge('shop/frontend', 'cart/other', 900)],
+    });
+    const seen = await probe(sight).observe(look([redis], { scopes: [scope] }));
+    assert.deepEqual([seen.verdict, seen.samples], ['Healthy', 100]);
+    assert.ok(sight.asked.every(({ query }) => query.includes('destination_workload="redis"')));
+  });
+
+  it('fits into status whatever the names are', async () => {
+    const long = `${'x'.repeat(5000)}\n\u0000`;
+    const sight = mesh({ plainRequests: [1, 2, 3, 4, 5].map(n => edge(`l${n}/${long}`, `cart/${long}`, n)) });
+    const seen = await probe(sight).observe(look([pod()]));
+    assert.equal(seen.message.length, 1024);
+    assert.doesNotMatch(seen.message, /[\n\0]/);
+  });
+});

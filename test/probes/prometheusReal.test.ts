@@ -1,0 +1,228 @@
+/** The queries against a real Prometheus: valid in its eyes, and counting what the endpoint counted. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { plaintextTraffic } from '../../src/probes/plaintextTraffic.ts';
+import type { Probe, Sight } from '../../src/probes/probe.ts';
+import { Prometheus } from '../../src/probes/prometheus.ts';
+import { trafficDrop } from '../../src/probes/trafficDrop.ts';
+import type { Scope } from '../../src/rollout/scope.ts';
+import { look, pod } from './scene.ts';
+
+const FOUND = spawnSync('prometheus', ['--version']).status === 0;
+const NEVER = () => Promise.reject(new Error('no hello expected'));
+
+/** Counters as a proxy serves them; a counter exists from its first count on. */
+class Counters {
+  scrapes = 0;
+  readonly #values = new Map<string, number>();
+
+  add(metric: string, labels: Record<string, string>, n: number): void {
+    const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+    const key = `${metric}{${pairs.join(',')}}`;
+    this.#values.set(key, (this.#values.get(key) ?? 0) + n);
+  }
+
+  traffic(metric: string, source: string, target: string, policy: string, n: number): void {
+    const [from, client] = source.split('/');
+    const [to, server] = target.split('/');
+    const peers = { source_workload_namespace: from!, source_workload: client!, destination_workload_namespace: to! };
+    const labels = { ...peers, destination_workload: server!, connection_security_policy: policy };
+    this.add(metric, { reporter: 'destination', ...labels }, n);
+    // the client's side never knows, and must not be counted
+    this.add(metric, { reporter: 'source', ...labels, connection_security_policy: 'unknown' }, n);
+  }
+
+  inbound(name: string, pods: string, n: number): void {
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15006', namespace: 'cart', pod: pods }, n);
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace: 'cart', pod: pods }, n);
+  }
+
+  text(): string {
+    return [...this.#values].map(([key, value]) => `${key} ${value}\n`).join('');
+  }
+}
+
+describe('a real Prometheus', function () {
+  this.timeout(60_000);
+  const counters = new Counters();
+  let endpoint: Server;
+  let folder: string;
+  let prometheus: ChildProcess;
+  let client: Prometheus;
+  let sight: Sight;
+  let startedAt: number;
+  let changedAt: number;
+
+  before(async function () {
+    if (!FOUND && process.env['CI'] !== 'true') {
+      console.log('      skipped: no program "prometheus" (on Debian: apt-get install prometheus)');
+      this.skip();
+    }
+    assert.ok(FOUND, 'no program "prometheus"');
+    endpoint = createServer((_, answer) => {
+      counters.scrapes += 1;
+      answer.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(counters.text());
+    });
+    endpoint.listen(0, '127.0.0.1');
+    await once(endpoint, 'listening');
+    await startPrometheus((endpoint.address() as AddressInfo).port);
+    await playScene();
+  });
+
+  after(async () => {
+    await client?.close();
+    if (prometheus?.kill()) await once(prometheus, 'exit');
+    endpoint?.closeAllConnections();
+    endpoint?.close();
+    if (folder) await rm(folder, { recursive: true });
+  });
+
+  async function startPrometheus(target: number) {
+    folder = await mkdtemp(join(tmpdir(), 'probe-prometheus-'));
+    const config = {
+      global: { scrape_interval: '1s', scrape_timeout: '1s' },
+      // the labels of the pods are those of the counters here, as a relabelling would set them
+      scrape_configs: [
+        { job_name: 'mesh', honor_labels: true, static_configs: [{ targets: [`127.0.0.1:${target}`] }] },
+      ],
+    };
+    await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
+    const port = await freePort();
+    const flags = [
+      '--config.file=prometheus.yml',
+      '--storage.tsdb.path=data',
+      `--web.listen-address=127.0.0.1:${port}`,
+    ];
+    prometheus = spawn('prometheus', [...flags, '--log.level=error'], {
+      cwd: folder,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    client = new Prometheus({ url: `http://127.0.0.1:${port}` });
+    sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER };
+  }
+
+  /** Waits for whole scrapes that began after now, and for Prometheus to have stored them. */
+  async function scraped(times: number) {
+    const goal = counters.scrapes + times + 1;
+    while (counters.scrapes < goal) {
+      assert.equal(prometheus.exitCode, null, 'Prometheus ended');
+      await sleep(50);
+    }
+  }
+
+  /** A quiet time, a step that begins while a plaintext client is busy, and a change after which it is silent. */
+  async function playScene() {
+    counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 1000);
+    counters.traffic('istio_requests_total', 'shop/frontend', 'cartx/other', 'none', 5000);
+    for (const name of ['downstream_cx_total', 'ssl_handshake', 'ssl_fail_verify_no_cert'])
+      counters.inbound(name, 'cartservice-0', 10);
+    counters.inbound('downstream_cx_total', 'blind-0', 10);
+    counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 2);
+    await scraped(2);
+    counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
+    counters.traffic('istio_requests_total', 'legacy/reporting', 'cart/cartservice', 'none', 1);
+    counters.traffic('istio_tcp_connections_opened_total', 'unknown/unknown', 'cart/redis', 'unknown', 7);
+    counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 40);
+    counters.inbound('downstream_cx_total', 'cartservice-0', 50);
+    counters.inbound('ssl_handshake', 'cartservice-0', 40);
+    counters.inbound('ssl_fail_verify_no_cert', 'cartservice-0', 4);
+    await scraped(2);
+    startedAt = Date.now();
+    await scraped(1);
+    changedAt = Date.now();
+    await scraped(2);
+    counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
+    await scraped(3);
+  }
+
+  const scopes: Scope[] = [{ kind: 'Namespace', namespace: 'cart' }];
+  const observe = (probe: Probe, given: Parameters<typeof look>[1] = {}) =>
+    probe.observe(look([pod()], { now: Date.now(), startedAt, scopes, ...given }));
+  const plaintext = (given: object = {}, preset: 'istio' | 'envoy' = 'istio') =>
+    plaintextTraffic('no-plaintext', { window: '1h', minRequests: 100, source: 'Metrics', ...given }, sight, preset);
+
+  it('counts each plaintext source exactly, also one that came a single time', async () => {
+    const seen = await observe(plaintext());
+    assert.equal(seen.verdict, 'Unhealthy', seen.message);
+    const parts = seen.message.split('; ');
+    assert.match(
+      parts[0]!,
+      /^1 request and 4[2-5] connections from legacy\/reporting to cart\/cartservice without mutual TLS$/,
+    );
+    assert.match(parts[1]!, /^7 connections from an unknown source to cart\/redis without mutual TLS in the last 1h$/);
+    assert.match(seen.value, /^5[0-3] plaintext of /);
+    assert.ok(seen.samples >= 590 && seen.samples <= 760, `${seen.samples} of about 600`);
+  });
+
+  it('does not count again, after the change, what came before it', async () => {
+    const seen = await observe(plaintext({ window: '20s', minRequests: 1 }), { changedAt, now: changedAt + 15_000 });
+    assert.equal(seen.verdict, 'Healthy', seen.message);
+    assert.ok(seen.samples >= 250 && seen.samples <= 400, `${seen.samples} of about 300`);
+  });
+
+  it('sees who fell silent and who did not', async () => {
+    const probe = trafficDrop('traffic', { window: '10s', maxPercent: 50, minRequests: 20 }, sight, 'istio');
+    const seen = await observe(probe, { changedAt, now: changedAt + 10_000 });
+    assert.equal(seen.verdict, 'Unhealthy', seen.message);
+    assert.match(seen.message, /^legacy\/reporting → cart\/cartservice fell from [45]\d to 0 \(/);
+    assert.equal(seen.value, '1 of 2 pairs fell');
+  });
+
+  it('takes raw counters of Envoy, without handshakes that were refused or are under way', async () => {
+    const settled: Sight = { ...sight, query: (promql, time, signal) => sight.query(promql, time + 60_000, signal) };
+    const probe = plaintextTraffic('p', { window: '1h', minRequests: 1, source: 'Metrics' }, settled, 'envoy');
+    const seen = await observe(probe);
+    assert.match(seen.message, /^[67] connections from an unknown source to cart\/cartservice without mutual TLS/);
+    assert.ok(
+      seen.samples >= 50 && seen.samples <= 60,
+      `${seen.samples} of 50: a pod without handshakes is no evidence`,
+    );
+    const drop = trafficDrop('traffic', { window: '10s', maxPercent: 50, minRequests: 20 }, sight, 'envoy');
+    assert.match(
+      (await observe(drop, { changedAt, now: changedAt + 10_000 })).message,
+      /cart\/cartservice fell from [56]\d to 0/,
+    );
+  });
+
+  it('has NoData for a scope that nobody counts, in both presets', async () => {
+    const other: Scope[] = [{ kind: 'Namespace', namespace: 'silent' }];
+    const pods = () => Promise.resolve([pod({ namespace: 'silent' })]);
+    for (const preset of ['istio', 'envoy'] as const) {
+      assert.equal((await observe(plaintext({}, preset), { scopes: other, pods })).verdict, 'NoData');
+      assert.equal((await observe(plaintext({ minRequests: 0 }, preset), { scopes: other, pods })).verdict, 'Healthy');
+    }
+  });
+
+  it('takes a step of 500 namespaces, the mesh, and names that nobody should give', async () => {
+    const many = Array.from(
+      { length: 500 },
+      (_, i): Scope => ({ kind: 'Namespace', namespace: `${'n'.repeat(55)}-${i}` }),
+    );
+    const hostile = ['.*', '"} or up{a="', 'a|b', '\\', '{}', '\n'].map(
+      (namespace): Scope => ({ kind: 'Namespace', namespace }),
+    );
+    for (const preset of ['istio', 'envoy'] as const) {
+      for (const chosen of [many, hostile, [{ kind: 'Mesh', namespace: 'istio-system' } as const]]) {
+        const pods = (scope: Scope) => Promise.resolve([pod({ namespace: scope.namespace })]);
+        const seen = await observe(plaintext({}, preset), { scopes: chosen, pods });
+        assert.match(seen.value, chosen.length === 1 ? /^\d+ plaintext of [1-9]/ : /^0 plaintext of 0$/, seen.message);
+      }
+    }
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

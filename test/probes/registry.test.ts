@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { specSchema, type ProbeSpec } from '../../src/api/schema.ts';
+import { buildProbes } from '../../src/probes/registry.ts';
+import { metrics } from './scene.ts';
+
+const sight = metrics(() => []);
+const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
+const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
+  buildProbes(specs, sight, 'istio', haveMetrics).map(probe => probe.name);
+
+describe('probes of a spec', () => {
+  it('are the safe default set where none is given', () => {
+    assert.deepEqual(names([], true), ['no-plaintext', 'enforced', 'ready', 'traffic']);
+  });
+
+  it('leave out what needs metrics where there are none, but never what the author named', () => {
+    assert.deepEqual(names([], false), ['enforced', 'ready']);
+    assert.deepEqual(names(parse([{ name: 'mine', plaintextTraffic: {} }]), false), ['mine']);
+  });
+
+  it('cover every kind of round with the default set', () => {
+    const rounds = buildProbes([], sight, 'istio', true).flatMap(probe => probe.rounds);
+    assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Soak']);
+  });
+
+  it('are never half built', () => {
+    const unbuilt = [
+      { name: 'a', clientErrors: {} },
+      { name: 'a', plaintextTraffic: { source: 'Shadow' } },
+      { name: 'a', http: { service: 'web', port: 80, path: '/' } },
+    ];
+    for (const probe of unbuilt)
+      assert.throws(() => names(parse([probe]), true), /probe a is of a kind that is not built/);
+  });
+});
