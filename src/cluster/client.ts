@@ -48,11 +48,14 @@ const MERGE_PATCH = 'application/merge-patch+json';
 export class KubeClient {
   readonly #transport: Transport;
   readonly #clock: Clock;
+  /** Names whoever writes, in everything that is written. */
+  readonly #author: { fieldManager: string };
   readonly #counts = new Map<string, number>();
 
-  constructor(transport: Transport, clock: Clock) {
+  constructor(transport: Transport, clock: Clock, fieldManager: string = FIELD_MANAGER) {
     this.#transport = transport;
     this.#clock = clock;
+    this.#author = { fieldManager };
   }
 
   /** Requests sent so far, tries included, by verb and resource: `patch peerauthentications.security.istio.io`. */
@@ -118,14 +121,14 @@ export class KubeClient {
     // the API server would refuse it as well, but a name is also part of messages and of later paths
     if (name !== undefined) objectPath(refOf(resource, namespace, name));
     const about = name === undefined ? collection(resource, namespace) : describeRef(refOf(resource, namespace, name));
-    const request = withSignal({ method: 'POST', path, query: BY_US, body: object }, signal);
+    const request = withSignal({ method: 'POST', path, query: this.#author, body: object }, signal);
     return (await this.#once('create', resource, about, request)) as T;
   }
 
   /** JSON merge patch (RFC 7386). With `metadata.uid` and `metadata.resourceVersion` in it these are preconditions. */
   async mergePatch<T = KubeObject>(ref: Ref, patch: object, signal?: AbortSignal): Promise<T> {
     const path = objectPath(ref);
-    const request: KubeRequest = { method: 'PATCH', path, query: BY_US, body: patch, contentType: MERGE_PATCH };
+    const request: KubeRequest = { method: 'PATCH', path, query: this.#author, body: patch, contentType: MERGE_PATCH };
     return (await this.#once('patch', ref.resource, describeRef(ref), withSignal(request, signal))) as T;
   }
 
@@ -152,7 +155,7 @@ export class KubeClient {
 
   #put(ref: Ref, path: string, object: object, signal: AbortSignal | undefined): Promise<unknown> {
     const body = { apiVersion: apiVersionOf(ref.resource), kind: ref.resource.kind, ...object };
-    const request = withSignal({ method: 'PUT', path, query: BY_US, body }, signal);
+    const request = withSignal({ method: 'PUT', path, query: this.#author, body }, signal);
     return this.#once('update', ref.resource, describeRef(ref), request);
   }
 
@@ -182,8 +185,6 @@ export class KubeClient {
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 }
-
-const BY_US = { fieldManager: FIELD_MANAGER };
 
 /** `peerauthentications.security.istio.io in shop`, for messages. */
 function collection(resource: Resource, namespace: string | undefined): string {

@@ -112,7 +112,6 @@ function kindOf(code: number, { reason }: Status): KubeErrorKind {
 
 const ADVICE: Partial<Record<KubeErrorKind, string>> = {
   Unauthorized: 'the credentials are not accepted: the token may have expired, or the user of the kubeconfig is wrong',
-  Conflict: 'it was changed or replaced since it was read',
   Gone: 'that version is no longer kept: list again',
   Throttled: 'the API server asks for fewer requests',
 };

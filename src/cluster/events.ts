@@ -68,7 +68,7 @@ export class EventRecorder {
   readonly #options: EventRecorderOptions;
   /** In the order of last use: the first is forgotten first. */
   readonly #known = new Map<string, Known>();
-  readonly #pending = new Map<string, EventRecord>();
+  readonly #pending = new Map<string, { event: EventRecord; known: Known }>();
   #sending: Promise<void> | undefined;
   #dropped = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
@@ -91,7 +91,7 @@ export class EventRecorder {
     if (clock.monotonic() - known.writtenAt < QUIET_MS || this.#pending.has(key)) return;
     if (this.#pending.size >= MOST_PENDING) return this.#drop(`${MOST_PENDING} events are waiting already`);
     known.writtenAt = clock.monotonic();
-    this.#pending.set(key, event);
+    this.#pending.set(key, { event, known });
     this.#sending ??= this.#send();
   }
 
@@ -121,13 +121,8 @@ export class EventRecorder {
   async #send(): Promise<void> {
     // the caller of `record` goes on first
     await Promise.resolve();
-    for (const [key, event] of this.#pending) {
+    for (const [key, { event, known }] of this.#pending) {
       this.#pending.delete(key);
-      const known = this.#known.get(key);
-      if (known === undefined) {
-        this.#drop('too many different events');
-        continue;
-      }
       try {
         await this.#write(key, event, known);
       } catch (error) {

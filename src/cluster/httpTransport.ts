@@ -99,7 +99,7 @@ export class HttpTransport implements Transport {
     const type = request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' };
     return send(this.#server + request.path + queryOf(request), {
       method: request.method,
-      headers: { accept: 'application/json', 'user-agent': 'mtls-rollout', ...type, ...headers },
+      headers: { accept: request.accept ?? 'application/json', 'user-agent': 'mtls-rollout', ...type, ...headers },
       body: request.body === undefined ? null : JSON.stringify(request.body),
       dispatcher,
       signal,

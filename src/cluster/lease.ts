@@ -93,9 +93,8 @@ export class Election {
       () => undefined,
     );
     this.#ended.abort();
-    const led = this.isLeader();
     this.#leading = false;
-    if (led) await this.#release();
+    if (this.#term > 0) await this.#release();
   }
 
   /** Renews until it cannot. */
@@ -124,7 +123,8 @@ export class Election {
     const { clock, renewMs, log, identity } = this.#options;
     const timeout = new AbortController();
     const began = clock.monotonic();
-    const until = this.#leading ? this.#leadsUntil : began + renewMs;
+    // half of the time at most: a request that hangs must leave time for another
+    const until = Math.min(began + renewMs / 2, this.#leading ? this.#leadsUntil : Number.POSITIVE_INFINITY);
     const timer = new AbortController();
     void clock.wait(until - began, timer.signal).then(() => timeout.abort(new Error('no answer in time')));
     const signal = AbortSignal.any([timeout.signal, this.#ended.signal]);

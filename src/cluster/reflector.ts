@@ -6,9 +6,11 @@ import type { KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import { KubeError } from './errors.ts';
 import type { Log } from './log.ts';
+import { pauseAfter } from './pause.ts';
 import { type KubeObject, type ObjectKey, type Resource, resourceName } from './resource.ts';
 import { parseVersion, type Version } from './resourceVersion.ts';
 import { type Cache, type Change, type Entry, Store } from './store.ts';
+import { guard } from './watchdog.ts';
 import { type Identified, identify, readWatchLine, type WatchEvent } from './watchEvent.ts';
 
 export interface ReflectorOptions<T> {
@@ -121,7 +123,8 @@ export class Reflector<T> {
       if (this.#watchLived() >= HEALTHY_MS) failures = 0;
       listed &&= !isLost(problem);
       this.#fail(problem);
-      await this.#options.clock.wait(this.#pause(failures++, problem), signal);
+      const share = 0.5 + this.#options.random() / 2;
+      await this.#options.clock.wait(pauseAfter(failures++, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, problem, share), signal);
     }
     this.#synced.reject(signal.reason);
   }
@@ -157,7 +160,7 @@ export class Reflector<T> {
     const attempt = new AbortController();
     let heard = clock.monotonic();
     this.#watchOpened = heard;
-    const watchdog = this.#watchdog(attempt, () => heard);
+    const watchdog = guard(attempt, clock, () => heard, this.#idleMs, `watch ${this.#about}`);
     try {
       const lines = await client.watch(resource, {
         namespace,
@@ -166,6 +169,8 @@ export class Reflector<T> {
         timeoutSeconds: WATCH_SECONDS + Math.floor(random() * 60),
         signal: AbortSignal.any([signal, attempt.signal]),
       });
+      if (this.#state.problem !== undefined)
+        this.#options.log.info('resource in sight again', { resource: this.#about });
       this.#state = { kind: 'Synced' };
       this.#blindSince = undefined;
       for await (const line of lines) {
@@ -176,16 +181,6 @@ export class Reflector<T> {
       this.#blindSince ??= clock.monotonic();
       attempt.abort();
       await watchdog;
-    }
-  }
-
-  /** Aborts the attempt when nothing has been heard for too long. */
-  async #watchdog(attempt: AbortController, heard: () => number): Promise<void> {
-    const { clock } = this.#options;
-    while (!attempt.signal.aborted) {
-      const left = heard() + this.#idleMs - clock.monotonic();
-      if (left > 0) await clock.wait(left, attempt.signal);
-      else attempt.abort(new KubeError('Unavailable', `watch ${this.#about}: silent for ${this.#idleMs / 1000} s`));
     }
   }
 
@@ -234,15 +229,9 @@ export class Reflector<T> {
     const problem = error instanceof Error ? error.message : String(error);
     // a resource that is not served (any more) has no objects, and what is cached says nothing
     if (error instanceof KubeError && error.kind === 'NotFound') this.#isSynced = false;
+    // once for each problem, not for each try
+    if (problem !== this.#state.problem) this.#options.log.warn('lost sight of a resource', this.#fields(error));
     this.#state = { kind: 'Waiting', problem };
-    this.#options.log.warn('lost sight of a resource', this.#fields(error));
-  }
-
-  #pause(failures: number, error: unknown): number {
-    const { random } = this.#options;
-    const grown = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 10));
-    const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
-    return Math.max(grown * (0.5 + random() / 2), Math.min(asked, LONGEST_PAUSE_MS));
   }
 
   #fields(error: unknown): Record<string, unknown> {

@@ -139,7 +139,7 @@ export class Store<T> implements Cache<T> {
     }
     for (const [key, entry] of listed) {
       const known = this.entry(key);
-      if (known.version < entry.version) changes.push(...this.put(key, entry));
+      if (known?.uid !== entry.uid || known.version < entry.version) changes.push(...this.put(key, entry));
     }
     return changes;
   }

@@ -3,7 +3,7 @@
  * added while it waits coalesces, and what is added while it runs makes it run once more.
  */
 import type { Clock } from './clock.ts';
-import { KubeError } from './errors.ts';
+import { pauseAfter } from './pause.ts';
 
 export interface WorkQueueOptions {
   /** Works on one key. Resolves with the milliseconds after which to look again, if at all; a rejection backs off. */
@@ -139,8 +139,6 @@ export class WorkQueue {
   #pauseAfter(key: string, error: unknown): number {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
-    const grown = Math.min(this.#longestPauseMs, this.#firstPauseMs * 2 ** Math.min(failures, 30));
-    const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
-    return Math.max(grown, Math.min(asked, this.#longestPauseMs));
+    return pauseAfter(failures, this.#firstPauseMs, this.#longestPauseMs, error);
   }
 }

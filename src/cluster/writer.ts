@@ -53,7 +53,11 @@ export class Writer {
   async #patch(target: WriteTarget, patch: MergePatch, signal: AbortSignal | undefined) {
     const ref = seenRef(target);
     this.#check(`patch ${describeRef(ref)}`, signal);
-    return this.#note(target.kind, await this.#options.client.mergePatch(ref, bound(patch, target), signal));
+    try {
+      return this.#note(target.kind, await this.#options.client.mergePatch(ref, bound(patch, target), signal));
+    } catch (error) {
+      throw isOtherObject(error) ? new KubeError('Conflict', error.message, error) : error;
+    }
   }
 
   async #delete(target: WriteTarget, signal: AbortSignal | undefined) {
@@ -79,6 +83,13 @@ export class Writer {
     this.#options.own.wrote(kind, version);
     return { resourceVersion: version };
   }
+}
+
+/** The API server checks the version first (409); another uid it takes for an attempt to change the uid (422). */
+function isOtherObject(error: unknown): error is KubeError {
+  return (
+    error instanceof KubeError && error.kind === 'Invalid' && error.message.includes('metadata.uid: Invalid value')
+  );
 }
 
 function hasFinalizers(answer: unknown): boolean {

@@ -1,0 +1,19 @@
+/** The resources that are read to see where a rollout stands. */
+import { GROUP, KIND, PLURAL, VERSION } from '../api/resource.ts';
+import type { Resource } from './resource.ts';
+
+export const ROLLOUTS: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND, namespaced: true };
+export const NAMESPACES: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'namespaces',
+  kind: 'Namespace',
+  namespaced: false,
+};
+export const PEER_AUTHENTICATIONS: Resource = {
+  group: 'security.istio.io',
+  version: 'v1beta1',
+  plural: 'peerauthentications',
+  kind: 'PeerAuthentication',
+  namespaced: true,
+};
