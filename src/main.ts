@@ -10,7 +10,7 @@ import { HELP, parseFlags } from './operator/flags.ts';
 import { startHealth } from './operator/health.ts';
 import { MtlsRolloutOperator } from './operator/operator.ts';
 import { loadSettings, type Settings } from './operator/settings.ts';
-import { VERSION } from './operator/version.ts';
+import { PROGRAM_VERSION } from './api/version.ts';
 import { tlsHello } from './probes/hello.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
@@ -74,7 +74,7 @@ async function run(settings: Settings): Promise<number> {
     identity: `${hostname()}_${randomUUID()}`,
   });
   const health = await startHealth({ ...settings.health, missing: () => operator.missing() });
-  log.info('starting', { version: VERSION, health: `${health.address}:${health.port}` });
+  log.info('starting', { version: PROGRAM_VERSION, health: `${health.address}:${health.port}` });
   const signalled = new Promise<string>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
@@ -98,7 +98,7 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   if ('flags' in parsed && parsed.flags.version) {
-    process.stdout.write(`${VERSION}\n`);
+    process.stdout.write(`${PROGRAM_VERSION}\n`);
     return 0;
   }
   const settings = settingsOf(argv);

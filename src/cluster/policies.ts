@@ -41,6 +41,6 @@ export function projectPolicy(raw: KubeObject): PeerAuthentication {
     apiVersion,
     kind: 'PeerAuthentication',
     metadata: present as unknown as PeerAuthentication['metadata'],
-    spec: (raw['spec'] ?? {}) as PeerAuthentication['spec'],
+    spec: raw['spec'] ?? {},
   };
 }

@@ -5,7 +5,7 @@ import { projectWorkload } from '../istio/pods.ts';
 import { targetNamespaces } from '../rollout/targets.ts';
 import type { World } from '../rollout/world.ts';
 import type { KubeClient } from './client.ts';
-import type { KubeObject, Resource } from './resource.ts';
+import type { Resource } from './resource.ts';
 
 /** Controllers whose pods make a workload, where the unit of a rollout is Workload. */
 const CONTROLLERS: readonly Resource[] = [
@@ -26,7 +26,7 @@ export async function readWorkloads(
   const found: Workload[] = [];
   for (const { name } of targetNamespaces(rollout, world))
     for (const resource of CONTROLLERS)
-      for await (const raw of client.list<KubeObject>(resource, { namespace: name, signal })) {
+      for await (const raw of client.list(resource, { namespace: name, signal })) {
         const workload = projectWorkload(raw, resource.kind);
         if (workload) found.push(workload);
       }

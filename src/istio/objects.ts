@@ -75,5 +75,6 @@ export interface Pod {
   restartedAt: number | undefined;
   /** Declared container ports of the application, TCP only. */
   ports: number[];
+  /** Has ended, or is being deleted: what becomes of it says nothing about the mesh. */
   finished: boolean;
 }

@@ -37,7 +37,7 @@ export function projectPod(raw: unknown): Pod {
     restarts: statuses.reduce((sum, { restartCount }) => sum + countOf(restartCount), 0),
     restartedAt: newest(statuses.map(restartOf)),
     ports: applicationPorts(containers),
-    finished: phase === 'Succeeded' || phase === 'Failed',
+    finished: phase === 'Succeeded' || phase === 'Failed' || textOf(metadata['deletionTimestamp']) !== '',
   };
 }
 

@@ -13,8 +13,8 @@ import type { KubeClient } from '../cluster/client.ts';
 import { KubeError } from '../cluster/errors.ts';
 import type { Log } from '../cluster/log.ts';
 import type { Reflector } from '../cluster/reflector.ts';
-import { apiVersionOf, collectionPath, type KubeObject, type ObjectKey, type Resource } from '../cluster/resource.ts';
-import { ROLLOUTS } from './caches.ts';
+import { apiVersionOf, collectionPath, type ObjectKey, type Resource } from '../cluster/resource.ts';
+import { ROLLOUTS } from '../cluster/resources.ts';
 
 const DEFINITIONS: Resource = {
   group: 'apiextensions.k8s.io',
@@ -46,7 +46,8 @@ export abstract class BaseOperator extends dotI.default {
     this.#reflectors = reflectors;
   }
 
-  /** Ends every watch and resolves when nothing runs any more. */
+  /** Ends every watch and resolves when nothing runs any more; the base only ever calls it without waiting. */
+  // oxlint-disable-next-line typescript/no-misused-promises
   override async stop(): Promise<void> {
     this.stopping.abort(new Error('the operator is stopping'));
     await Promise.all(this.#running);
@@ -58,7 +59,7 @@ export abstract class BaseOperator extends dotI.default {
   > {
     const name = `${PLURAL}.${GROUP}`;
     try {
-      const found = await this.client.get<KubeObject>({ resource: DEFINITIONS, name }, this.stopping.signal);
+      const found = await this.client.get({ resource: DEFINITIONS, name }, this.stopping.signal);
       const { conditions = [] } = (found['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
       const established = conditions.some(({ type, status }) => type === 'Established' && status === 'True');
       if (!established) this.log.warn(`CustomResourceDefinition ${name} is not established yet; waiting for it`);
@@ -98,7 +99,7 @@ export abstract class BaseOperator extends dotI.default {
     const { name, namespace = '', resourceVersion } = meta;
     const object = { metadata: { name, namespace, resourceVersion }, status };
     const ref = { resource: ROLLOUTS, namespace, name };
-    const stored = await this.client.replaceStatus<KubeObject>(ref, object, this.stopping.signal);
+    const stored = await this.client.replaceStatus(ref, object, this.stopping.signal);
     return { ...meta, resourceVersion: stored.metadata.resourceVersion };
   }
 

@@ -1,31 +1,16 @@
 /** What the operator keeps of the cluster: rollouts, namespaces and policies. Pods and workloads are read when needed. */
-import { type ObjectMeta, GROUP, KIND, PLURAL, VERSION } from '../api/resource.ts';
 import { type ParsedRollout, parseRollout } from '../api/validate.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Log } from '../cluster/log.ts';
+import { projectPolicy } from '../cluster/policies.ts';
 import { Reflector } from '../cluster/reflector.ts';
-import type { KubeObject, Resource } from '../cluster/resource.ts';
+import type { KubeObject } from '../cluster/resource.ts';
+import { NAMESPACES, PEER_AUTHENTICATIONS, ROLLOUTS } from '../cluster/resources.ts';
 import type { Cache } from '../cluster/store.ts';
 import type { Namespace, PeerAuthentication } from '../istio/objects.ts';
 import { projectNamespace } from '../istio/pods.ts';
 import { byAge, type Policies } from '../istio/policies.ts';
-
-export const ROLLOUTS: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND, namespaced: true };
-export const NAMESPACES: Resource = {
-  group: '',
-  version: 'v1',
-  plural: 'namespaces',
-  kind: 'Namespace',
-  namespaced: false,
-};
-export const PEER_AUTHENTICATIONS: Resource = {
-  group: 'security.istio.io',
-  version: 'v1beta1',
-  plural: 'peerauthentications',
-  kind: 'PeerAuthentication',
-  namespaced: true,
-};
 
 /** A rollout as it was read: valid or not, and the version that a write of its status replaces. */
 export interface RolloutEntry {
@@ -63,45 +48,4 @@ export function policiesIn(cache: Cache<PeerAuthentication>): Policies {
 
 function projectRollout(raw: KubeObject): RolloutEntry {
   return { parsed: parseRollout(raw), resourceVersion: raw.metadata.resourceVersion, rawStatus: raw['status'] };
-}
-
-/** Without what no rule looks at; of the managed fields only who wrote and when. */
-function projectPolicy(raw: KubeObject): PeerAuthentication {
-  const { apiVersion = `${PEER_AUTHENTICATIONS.group}/${PEER_AUTHENTICATIONS.version}` } = raw;
-  const {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    creationTimestamp,
-    labels,
-    annotations,
-    ownerReferences,
-    managedFields,
-    deletionTimestamp,
-  } = raw.metadata as ObjectMeta & { namespace: string };
-  const managers = managedFields?.map(({ manager, operation, time }) => ({
-    ...(manager === undefined ? {} : { manager }),
-    ...(operation === undefined ? {} : { operation }),
-    ...(time === undefined ? {} : { time }),
-  }));
-  const metadata = {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    creationTimestamp,
-    labels,
-    annotations,
-    ownerReferences,
-    deletionTimestamp,
-    managedFields: managers,
-  };
-  const present = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
-  return {
-    apiVersion,
-    kind: 'PeerAuthentication',
-    metadata: present as unknown as PeerAuthentication['metadata'],
-    spec: (raw['spec'] ?? {}) as PeerAuthentication['spec'],
-  };
 }

@@ -18,30 +18,33 @@ export function sameStatus(a: unknown, b: Status): boolean {
 /** What became of the writes of a decision. */
 export interface Outcome {
   /** Something was not as it had been seen; a new look decides anew. */
-  outdated: boolean;
+  outdated?: KubeError;
   /** What an author or operator has to know about; the rest was not tried. */
-  trouble?: Obstacle;
+  trouble?: { obstacle: Obstacle; cause: KubeError };
 }
 
-/** Performs the writes. Rejects only when this process may not write any more, or is stopping. */
+/**
+ * Performs the writes, each after `before` has resolved. Rejects only when this process may not write any more, or is
+ * stopping.
+ */
 export async function performAll(
   writer: Writer,
   writes: readonly Write[],
-  pace: () => Promise<void>,
+  before: (write: Write) => Promise<void>,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const outcome: Outcome = { outdated: false };
+  const outcome: Outcome = {};
   const queue = writes.values();
   const worker = async () => {
     for (const write of queue) {
       if (outcome.trouble) return;
-      await pace();
       try {
+        await before(write);
         await writer.perform(write, signal);
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
-        if (isOutdated(error)) outcome.outdated = true;
-        else outcome.trouble = troubleOf(write, error);
+        if (isOutdated(error)) outcome.outdated = error;
+        else outcome.trouble = { obstacle: troubleOf(write, error), cause: error };
       }
     }
   };
@@ -56,9 +59,11 @@ function isOutdated({ kind }: KubeError): boolean {
 function troubleOf(write: Write, error: KubeError): Obstacle {
   const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
   const lasting = error.kind === 'Forbidden' || error.kind === 'Invalid' || error.kind === 'Unauthorized';
+  // an answer of the API server says what was asked; a broken connection does not
+  const what = error.object === undefined ? `${write.verb} ${nameOf(target)}: ` : '';
   return {
     reason: lasting ? `Write${error.kind}` : 'WriteFailed',
-    message: `cannot ${write.verb} ${nameOf(target)}: ${error.message}`,
+    message: `cannot ${what}${error.message}`,
     lasting,
   };
 }

@@ -2,20 +2,10 @@
 import type { MtlsRollout } from '../api/resource.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
-import type { KubeObject, Resource } from '../cluster/resource.ts';
-import type { Workload } from '../istio/objects.ts';
-import { projectWorkload } from '../istio/pods.ts';
+import { readWorkloads } from '../cluster/workloads.ts';
 import { refusal } from '../rollout/refusal.ts';
-import { targetNamespaces } from '../rollout/targets.ts';
 import type { Input, Obstacle, World } from '../rollout/world.ts';
 import { type Caches, policiesIn } from './caches.ts';
-
-/** Controllers whose pods make a workload, where the unit of a rollout is Workload. */
-const CONTROLLERS: readonly Resource[] = [
-  { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment', namespaced: true },
-  { group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet', namespaced: true },
-  { group: 'apps', version: 'v1', plural: 'daemonsets', kind: 'DaemonSet', namespaced: true },
-];
 
 export interface Sources {
   caches: Caches;
@@ -43,7 +33,7 @@ export async function gather(
     workloads: [],
   };
   const obstacle = refusal(rollout, rivals(caches, rollout, rootNamespace), world);
-  const workloads = obstacle ? [] : await workloadsOf(client, rollout, world, signal);
+  const workloads = obstacle ? [] : await readWorkloads(client, rollout, world, signal);
   return {
     rollout,
     world: { ...world, workloads },
@@ -67,22 +57,4 @@ export function rivals(
       ? rollouts.cache.list()
       : [...rollouts.cache.in(namespace), ...rollouts.cache.in(rootNamespace)];
   return entries.flatMap(({ parsed }) => ('rollout' in parsed ? [parsed.rollout] : []));
-}
-
-async function workloadsOf(
-  client: KubeClient,
-  rollout: MtlsRollout,
-  world: World,
-  signal: AbortSignal,
-): Promise<Workload[]> {
-  const { target, strategy } = rollout.spec;
-  if (strategy.unit !== 'Workload' || target.workloads) return [];
-  const found: Workload[] = [];
-  for (const { name } of targetNamespaces(rollout, world))
-    for (const resource of CONTROLLERS)
-      for await (const raw of client.list<KubeObject>(resource, { namespace: name, signal })) {
-        const workload = projectWorkload(raw, resource.kind);
-        if (workload) found.push(workload);
-      }
-  return found;
 }

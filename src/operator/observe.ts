@@ -2,15 +2,15 @@
 import type { Observation, StepStatus } from '../api/status.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
-import type { KubeObject, Resource } from '../cluster/resource.ts';
+import type { Resource } from '../cluster/resource.ts';
 import type { Pod } from '../istio/objects.ts';
-import { projectPod } from '../istio/pods.ts';
+import { IGNORED_NAMESPACES, projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { planOf } from '../rollout/plan.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
-import type { Input, Round, RoundKind } from '../rollout/world.ts';
+import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
 
 const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
 
@@ -38,7 +38,7 @@ export async function observe(
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
-    pods: podReader(observer.client, signal),
+    pods: podReader(observer.client, world, signal),
     signal,
   };
   const probes = buildProbes(rollout.spec.probes, observer.sight, observer.preset, metrics).filter(({ rounds }) =>
@@ -60,25 +60,27 @@ async function observed(probe: Probe, look: Look): Promise<Observation> {
 }
 
 /** Reads the pods of a scope at most once a round, paged and projected. */
-function podReader(client: KubeClient, signal: AbortSignal): (scope: Scope) => Promise<Pod[]> {
+function podReader(client: KubeClient, world: World, signal: AbortSignal): (scope: Scope) => Promise<Pod[]> {
   const read = new Map<string, Promise<Pod[]>>();
   return scope => {
     const key = scopeKey(scope);
-    const pods = read.get(key) ?? listPods(client, scope, signal);
+    const pods = read.get(key) ?? listPods(client, scope, world, signal);
     read.set(key, pods);
     return pods;
   };
 }
 
-async function listPods(client: KubeClient, scope: Scope, signal: AbortSignal): Promise<Pod[]> {
-  const labelSelector =
-    scope.kind === 'Workload'
-      ? Object.entries(scope.selector)
-          .map(pair => pair.join('='))
-          .join(',')
-      : undefined;
+async function listPods(client: KubeClient, scope: Scope, world: World, signal: AbortSignal): Promise<Pod[]> {
+  const labels = scope.kind === 'Workload' ? Object.entries(scope.selector) : [];
+  const labelSelector = labels.length > 0 ? labels.map(pair => pair.join('=')).join(',') : undefined;
   const pods: Pod[] = [];
-  for await (const raw of client.list<KubeObject>(PODS, { namespace: scope.namespace, labelSelector, signal }))
-    pods.push(projectPod(raw));
+  for (const namespace of namespacesOf(scope, world))
+    for await (const raw of client.list(PODS, { namespace, labelSelector, signal })) pods.push(projectPod(raw));
   return pods;
+}
+
+/** What the mesh-wide policy still changes when every namespace has its own: the namespaces that are no scopes. */
+function namespacesOf(scope: Scope, { namespaces, rootNamespace }: World): string[] {
+  if (scope.kind !== 'Mesh') return [scope.namespace];
+  return namespaces.map(({ name }) => name).filter(name => name === rootNamespace || IGNORED_NAMESPACES.has(name));
 }

@@ -1,5 +1,6 @@
 /** The operator: watches, waits to lead, and reconciles every rollout that something happened to. */
-import type { OperatorLogger, ResourceEvent } from '@dot-i/k8s-operator';
+import { type OperatorLogger, type ResourceEvent, ResourceEventType } from '@dot-i/k8s-operator';
+import { KIND } from '../api/resource.ts';
 import { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { KubeError } from '../cluster/errors.ts';
@@ -9,14 +10,15 @@ import type { Log } from '../cluster/log.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
+import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
 import { Reporter } from '../report/reporter.ts';
 import { BaseOperator } from './base.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { Pacer } from './pacer.ts';
-import { Reconciler } from './reconciler.ts';
-import { findRootNamespace } from './rootNamespace.ts';
+import { Reconciler, Reported } from './reconciler.ts';
+import { findRootNamespace } from '../cluster/rootNamespace.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -40,6 +42,8 @@ export class MtlsRolloutOperator extends BaseOperator {
   readonly #queue: WorkQueue;
   readonly #events: EventRecorder;
   readonly #election: Election | undefined;
+  /** Rollouts whose last look failed, until the next one. */
+  readonly #pausing = new Set<string>();
   #beginning: Promise<void> = Promise.resolve();
   #reconciler: Reconciler | undefined;
   #rootNamespace: string | undefined;
@@ -91,16 +95,23 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   protected override async init(): Promise<void> {
-    const { rollouts } = this.#caches;
-    const enqueue = async (event: ResourceEvent) => {
-      for (const key of concerned(event, rollouts.cache, this.#rootNamespace ?? '')) this.#queue.add(key);
-    };
     await this.registerCustomResourceDefinition();
     for (const { resource } of Object.values(this.#caches) as Reflector<unknown>[])
-      await this.watchResource(resource.group, resource.version, resource.plural, enqueue);
+      await this.watchResource(resource.group, resource.version, resource.plural, async event => this.#wake(event));
     this.#beginning = this.#begin().catch((error: unknown) => {
       if (!this.stopping.signal.aborted) this.log.error(`cannot begin: ${messageOf(error)}`);
     });
+  }
+
+  /** Looks at every rollout that an event is news for. One that waits after a failure is only hurried by its own author. */
+  #wake(event: ResourceEvent): void {
+    const { kind, namespace = '', name } = event.meta;
+    const isOwn = kind === KIND;
+    if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
+    const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
+    for (const key of keys) {
+      if (!this.#pausing.has(key) || (isOwn && key === `${namespace}/${name}`)) this.#queue.add(key);
+    }
   }
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
@@ -108,6 +119,8 @@ export class MtlsRolloutOperator extends BaseOperator {
     const { rollouts, namespaces, policies } = this.#caches;
     const { signal } = this.stopping;
     const election = this.#election?.run();
+    // whoever leads next must not be disturbed; that this process has to end is said by `lost`
+    void this.#election?.lost.then(() => this.#queue.stop());
     const rootNamespace = await this.#learnRootNamespace();
     await Promise.all([rollouts.synced, namespaces.synced, this.#untilPoliciesLookedFor()]);
     await this.#untilLeading();
@@ -184,15 +197,20 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   async #work(key: string): Promise<number | undefined> {
+    this.#pausing.delete(key);
     const [namespace = '', name = ''] = key.split('/');
     return await this.#reconciler?.reconcile(namespace, name);
   }
 
   #failed(key: string, error: unknown, pauseMs: number): void {
     if (this.stopping.signal.aborted) return;
+    if (error instanceof NotLeading) return void this.log.info('left for the next leader', { rollout: key });
     const fields = { rollout: key, error: messageOf(error), nextTryInMs: pauseMs };
-    const expected = error instanceof KubeError && error.kind === 'Conflict';
-    if (expected) this.log.info('changed meanwhile; looking again', fields);
+    // whoever was faster is on its way into the cache, and worth an earlier look
+    if (error instanceof KubeError && error.kind === 'Conflict')
+      return void this.log.info('changed meanwhile; looking again', fields);
+    this.#pausing.add(key);
+    if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
 }

@@ -10,8 +10,11 @@ import type { Reporter } from '../report/reporter.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { unableStatus } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Write } from '../rollout/writes.ts';
 import type { Caches, RolloutEntry } from './caches.ts';
 import { performAll, sameStatus } from './carryOut.ts';
+import { Echoes } from './echoes.ts';
+import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { observe, type Observer } from './observe.ts';
 import type { Pacer } from './pacer.ts';
@@ -35,14 +38,24 @@ const LOOK_AGAIN_MS = 30_000;
 /** Workloads are not watched, so those that appear later are found by looking. */
 const WORKLOADS_MS = 300_000;
 
+/** Status, log and an event say already what went wrong; it only has to be tried again later. */
+export class Reported extends KubeError {}
+
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  readonly #echoes = new Echoes();
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
   readonly #trouble = new Map<string, Obstacle>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+  }
+
+  /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
+  isEcho(namespace: string, name: string): boolean {
+    const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
+    return entry !== undefined && this.#echoes.isEcho(`${namespace}/${name}`, entry);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -52,6 +65,7 @@ export class Reconciler {
     if (!entry) {
       this.#own.delete(key);
       this.#trouble.delete(key);
+      this.#echoes.forget(key);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -95,16 +109,23 @@ export class Reconciler {
     for (const transition of decision.transitions) reporter.report(rollout, transition);
     if (decision.writes.length === 0) return void this.#trouble.delete(key);
     const writer = new Writer({ client, own, allowed });
-    const { trouble } = await performAll(writer, decision.writes, () => pacer.turn(signal), signal);
-    if (!trouble) {
-      this.#trouble.delete(key);
-      return;
-    }
-    const before = this.#trouble.get(key);
-    this.#trouble.set(key, trouble);
-    if (before?.message !== trouble.message)
-      reporter.report(rollout, { reason: trouble.reason, message: trouble.message, severity: 'Warning' });
-    throw new KubeError('Unavailable', trouble.message);
+    const before = async (write: Write) => {
+      await pacer.turn(signal);
+      await checkFree(client, write, signal);
+    };
+    const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
+    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
+    this.#trouble.delete(key);
+    // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
+    if (outdated) throw outdated;
+  }
+
+  #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
+    const { reason, message } = obstacle;
+    const known = this.#trouble.get(key)?.message === message;
+    this.#trouble.set(key, obstacle);
+    if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
+    throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
   }
 
   async #storeStatus(
@@ -113,6 +134,7 @@ export class Reconciler {
     { namespace, name }: MtlsRollout['metadata'],
     status: Status,
   ): Promise<void> {
+    this.#echoes.say(`${namespace}/${name}`, entry, status);
     if (sameStatus(entry.rawStatus, status)) return;
     if (!this.#options.allowed()) throw new NotLeading(`status of MtlsRollout ${namespace}/${name}`);
     const { resourceVersion } = entry;

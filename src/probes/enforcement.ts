@@ -17,6 +17,11 @@ export type EnforcementOptions = NonNullable<ProbeSpec['enforcement']>;
 const HELLOS_AT_ONCE = 16;
 /** Hellos without ALPN to a port that resets them. */
 const TRIES = 3;
+/**
+ * Asked of pods that declare no port at all. Nothing listens there and no policy names it, so it shows the mode of the
+ * workload as a whole, and a hello to it can reach no application.
+ */
+const UNDECLARED = 1;
 /** So many ports that do not show STRICT are enough to know; the rest is not asked. */
 const ENOUGH = 50;
 
@@ -48,7 +53,9 @@ function doorsOf(scope: ScopePods, samples: number): ScopeDoors {
     sidecars.filter(({ ip }) => ip !== undefined),
     samples,
   );
-  const ports = (pod: Pod) => (scope.scope.kind === 'Workload' && scope.scope.ports) || pod.ports;
+  const declared = (pod: Pod) => (scope.scope.kind === 'Workload' && scope.scope.ports) || pod.ports;
+  const none = withAddress.every(pod => declared(pod).length === 0);
+  const ports = (pod: Pod) => (none ? [UNDECLARED] : declared(pod));
   return {
     key: scope.key,
     doors: withAddress.flatMap(pod => ports(pod).map(port => ({ pod, port, found: 'Unasked' as const }))),

@@ -40,7 +40,7 @@ export interface ScopeDoors {
   doors: Door[];
   /** Pods with a sidecar that have no address yet. */
   waiting: number;
-  /** Pods that declare no port. */
+  /** Pods that declare no port, beside others that do. */
   portless: number;
   /** Pods behind ztunnel. */
   ambient: number;
@@ -86,17 +86,14 @@ function judgeScope(scope: ScopeDoors, round: RoundKind): ScopeFinding {
 }
 
 /** Why a scope is not proven although no port spoke against it. */
-function unasked({ key, doors, ambient, portless, waiting }: ScopeDoors): string[] {
+function unasked({ key, doors, ambient, waiting }: ScopeDoors): string[] {
   return [
     ...(ambient > 0
       ? [
           `${countOf(ambient, 'pod')} of ${key} behind ztunnel cannot be asked from outside: watch ztunnel's metrics instead`,
         ]
       : []),
-    ...(doors.length === 0 && portless > 0
-      ? [`no pod of ${key} declares a container port: declare them, or list the probes without enforcement`]
-      : []),
-    ...(doors.length === 0 && portless === 0 && waiting > 0 ? [`no pod of ${key} has an address yet`] : []),
+    ...(doors.length === 0 && waiting > 0 ? [`no pod of ${key} has an address yet`] : []),
   ];
 }
 

@@ -5,7 +5,7 @@ import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { HANDSHAKE_GRACE_MS } from './promql.ts';
 import { covers, podsOfScopes, type ScopePods } from './scopePods.ts';
-import { amount, isCounting, plaintext, volume, type Span, type Traffic } from './traffic.ts';
+import { amount, isCounting, plaintext, sent, volume, type Span, type Traffic } from './traffic.ts';
 
 export type PlaintextOptions = NonNullable<ProbeSpec['plaintextTraffic']>;
 
@@ -32,7 +32,8 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight, preset:
   const span: Span = { sight, preset, scopes, windowMs, until: look.now, signal: look.signal };
   const [seen, all] = await Promise.all([plaintext(span, look.changedAt === undefined), volume(span)]);
   if (minimum === 0 && all.length === 0 && !(await isCounting(span))) return NOBODY_COUNTS;
-  return judgePlaintext(scopes, seen, all, minimum, windowMs);
+  const uncalled = scopes.some(scope => sumIn(scope, all) < minimum - SEEN);
+  return judgePlaintext(scopes, seen, all, uncalled ? await sent(span) : [], minimum, windowMs);
 }
 
 /** A look at a change never goes back beyond the change, nor to when its spread was not complete. */
@@ -48,16 +49,22 @@ export function minimumFor(minRequests: number, windowMs: number, fullMs: number
   return minRequests === 0 ? 0 : Math.max(1, Math.ceil((minRequests * windowMs) / fullMs));
 }
 
-/** Every scope needs its own evidence: a busy namespace does not speak for a silent one. */
+/**
+ * Every scope needs its own evidence: a busy namespace does not speak for a silent one. What the proxies of a scope sent
+ * themselves counts as well: where they are heard calling others, nothing that came in would have been missed.
+ */
 function judgePlaintext(
   scopes: readonly ScopePods[],
   seen: readonly Traffic[],
   all: readonly Traffic[],
+  own: readonly Traffic[],
   minimum: number,
   windowMs: number,
 ): Finding {
   const bad = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
-  const thin = scopes.map(scope => ({ key: scope.key, n: sumIn(scope, all) })).filter(({ n }) => n < minimum - SEEN);
+  const thin = scopes
+    .map(scope => ({ key: scope.key, n: sumIn(scope, all), calls: sumIn(scope, own) }))
+    .filter(({ n, calls }) => n + calls < minimum - SEEN);
   const samples = Math.round(Math.max(sum(all), sum(bad)));
   const value = `${Math.round(sum(bad))} plaintext of ${samples}`;
   const over = `in the last ${formatDuration(windowMs)}`;

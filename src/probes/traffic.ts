@@ -34,6 +34,7 @@ const PAIR: readonly Label[] = ['source_workload_namespace', 'source_workload', 
 const POD: readonly Label[] = ['namespace', 'pod'];
 /** Only the receiving proxy knows whether a peer showed an identity. */
 const RECEIVED: Matcher = { label: 'reporter', op: '=', value: 'destination' };
+const SENT: Matcher = { label: 'reporter', op: '=', value: 'source' };
 /** A sidecar says `none` for plaintext, ztunnel says `unknown`. */
 const PLAINTEXT: Matcher = { label: 'connection_security_policy', op: '!=', value: 'mutual_tls' };
 const INBOUND: Matcher = { label: 'listener_address', op: '=', value: '0.0.0.0_15006' };
@@ -57,6 +58,30 @@ export async function volume(span: Span): Promise<Traffic[]> {
   if (span.preset === 'envoy') return fromEnvoy(span, promql.judgeableConnections(inbound(span), POD, span.windowMs));
   const matchers = [RECEIVED, ...destinations(span.scopes)];
   return fromIstio(span, metric => promql.increase(metric, matchers, TARGET, span.windowMs));
+}
+
+/**
+ * What the proxies of the scopes sent themselves, by the workload that sent it: proof that they are scraped, where
+ * nobody calls them. Envoy's own counters of the receiving side are there without any call, so they need no proof.
+ */
+export async function sent(span: Span): Promise<Traffic[]> {
+  if (span.preset === 'envoy') return [];
+  const matchers = [SENT, ...within(span.scopes, 'source_workload_namespace')];
+  const by: readonly Label[] = ['source_workload_namespace', 'source_workload'];
+  const answers = await Promise.all(
+    COUNTERS.map(metric => ask(span, promql.increase(metric, matchers, by, span.windowMs))),
+  );
+  const found = answers
+    .flat()
+    .filter(isCount)
+    .map(({ labels, value }) => ({
+      namespace: labels['source_workload_namespace'] ?? '',
+      workload: labels['source_workload'] ?? '',
+      source: undefined,
+      requests: value,
+      connections: 0,
+    }));
+  return keepScopes(span.scopes, found);
 }
 
 /** Everything that came, by source and workload. */

@@ -7,7 +7,7 @@ import type { ProbeSpec } from '../api/schema.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { podsOfScopes } from './scopePods.ts';
-import { amount, bySource, type Traffic } from './traffic.ts';
+import { amount, bySource, sent, type Span, type Traffic } from './traffic.ts';
 
 export type DropOptions = NonNullable<ProbeSpec['trafficDrop']>;
 
@@ -33,7 +33,13 @@ async function find(look: Look, options: DropOptions, sight: Sight, preset: Metr
     bySource({ ...span, until: look.startedAt }),
     bySource({ ...span, until: look.now }),
   ]);
+  if (before.length === 0 && after.length === 0) return (await areCounted(span, look.now)) ? NOBODY_CALLS : NO_COUNTERS;
   return judgeDrop(before, after, options, windowMs, full);
+}
+
+/** Whether the proxies of a scope that nobody calls are heard calling others, so that the silence is real. */
+async function areCounted(span: Omit<Span, 'until'>, until: number): Promise<boolean> {
+  return (await sent({ ...span, until })).some(entry => amount(entry) >= 1);
 }
 
 /** One source and one workload, in two spans of the same length. */
@@ -62,7 +68,6 @@ export function judgeDrop(
   fullMs: number,
 ): Finding {
   const span = `${formatDuration(windowMs)} each`;
-  if (before.length === 0 && after.length === 0) return NO_COUNTERS;
   const all = join(before, after);
   const samples = Math.round(all.reduce((total, pair) => total + pair.before, 0));
   const compared = all.filter(pair => pair.before >= options.minRequests).sort((a, b) => drop(b) - drop(a));
@@ -144,6 +149,13 @@ const TOO_SOON: Finding = {
   value: '-',
   samples: 0,
   message: 'too soon after the change to compare traffic; the next rounds will',
+};
+
+const NOBODY_CALLS: Finding = {
+  verdict: 'Healthy',
+  value: 'no callers',
+  samples: 0,
+  message: 'nobody called the scope, neither before the step nor now; its own calls show that its proxies are counted',
 };
 
 const NO_COUNTERS: Finding = {

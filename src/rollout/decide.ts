@@ -6,7 +6,7 @@ import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
-import { nextRoundAt, watchesEnforcement } from './rounds.ts';
+import { changesOf, nextRoundAt, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { observing } from './stages/observing.ts';
@@ -24,9 +24,12 @@ const HISTORY = 20;
 
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
-  let status: Status = input.rollout.status ?? {};
-  if (input.round) status = { ...status, probes: withRound(status, input.round.observations) };
+  let status = sinceNow(input.rollout.status ?? {}, input.now);
   const transitions: Transition[] = [];
+  if (input.round) {
+    if (status.step) transitions.push(...changesOf(status.probes ?? [], input.round, status.step));
+    status = { ...status, probes: withRound(status, input.round, input.rollout.spec) };
+  }
   for (let moves = 0; moves < LONGEST_CHAIN; moves++) {
     const move = nextMove(situation, status);
     if (move.kind === 'Wait') return concluded(situation, status, move, transitions);
@@ -40,8 +43,8 @@ export function decide(input: Input): Decision {
 
 /** The round of probes that the next decision needs, if one is due now, and the step that it is about. */
 export function roundDue(input: Input): { kind: RoundKind; step: StepStatus } | undefined {
-  const step = input.rollout.status?.step;
-  const { spec } = input.rollout;
+  const { spec, status } = input.rollout;
+  const { step } = sinceNow(status ?? {}, input.now);
   if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   const kind = ({ Observing: 'Entry', Enforcing: 'Enforcement', Soaking: 'Soak' } as const)[step.stage as string];
   if (!kind) return undefined;
@@ -91,14 +94,17 @@ function planOnly(situation: Situation): Wait | undefined {
 }
 
 /** The status after a stage change. */
-function moved(status: Status, { step, rollback, retried, transition }: Onward, { now }: Situation): Status {
-  const { step: _, rollback: before, ...rest } = status;
+function moved(status: Status, move: Onward, { now, input }: Situation): Status {
+  const { step, rollback, retried, transition } = move;
+  const { step: _, phase: __, rollback: before, ...rest } = status;
   const record = rollback === undefined ? before : (rollback ?? undefined);
   const entry = { at: timestamp(now), reason: transition.reason, message: transition.message };
   return {
     ...rest,
     ...(step ? { step } : {}),
     ...(record ? { rollback: record } : {}),
+    // a wish is granted once, or it would be granted for ever
+    ...('retried' in move ? { observedGeneration: input.rollout.metadata.generation } : {}),
     ...(retried === undefined ? {} : { retried }),
     history: [...(status.history ?? []), entry].slice(-HISTORY),
   };
@@ -107,7 +113,7 @@ function moved(status: Status, { step, rollback, retried, transition }: Onward, 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
   const { epoch, now } = situation.input;
   const writes = wait.writes ?? [];
-  const stated = statusOf(situation, status, wait);
+  const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
     status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
@@ -117,10 +123,8 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
   };
 }
 
-/** The newest observation of each probe. */
-function withRound(status: Status, observations: NonNullable<Status['probes']>): NonNullable<Status['probes']> {
-  const fresh = new Set(observations.map(({ name }) => name));
-  return [...(status.probes ?? []).filter(({ name }) => !fresh.has(name)), ...observations].toSorted((a, b) =>
-    a.name < b.name ? -1 : 1,
-  );
+/** While a step runs there is nothing to try again: such a wish must not undo a pause that comes later. */
+function acknowledged({ retryValue }: Situation, status: Status, { phase }: Wait): Status {
+  const runs = phase === 'Preparing' || phase === 'Observing' || phase === 'Enforcing' || phase === 'Soaking';
+  return runs && retryValue !== undefined ? { ...status, retried: retryValue } : status;
 }

@@ -17,7 +17,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const { trouble } = input;
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   const hazards = situation.hazards().slice(0, MOST_HAZARDS);
-  const { step: _, hazards: __, ...rest } = status;
+  const { step: _, hazards: __, rollback, ...rest } = status;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -26,6 +26,8 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    // kept until the end, so that retries stay counted
+    ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,
     waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave)),
     ...(hazards.length > 0 ? { hazards } : {}),

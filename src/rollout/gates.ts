@@ -1,11 +1,12 @@
 /** What holds a step besides its probes. A rollback is never held. */
-import type { StepStatus } from '../api/status.ts';
+import type { Status, StepStatus } from '../api/status.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { counted, nameOf } from './text.ts';
+import { deadlineOf } from './stages/deadline.ts';
+import { counted, listed, nameOf } from './text.ts';
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
@@ -21,14 +22,30 @@ export function suspended(situation: Situation, step: StepStatus | null): Wait |
       phase: 'Suspended',
       step,
       on: 'resume',
-      message: 'held by spec.suspend; set it to false to go on',
+      message: `${heldText(step)} by spec.suspend; set it to false to go on`,
     };
   if (mode !== 'Plan') return undefined;
   const { plan } = situation;
   const size = `${counted(plan.scopes.size, 'scope')} in ${counted(plan.waves.length, 'wave')} and ${counted(stepsOf(plan), 'step')}`;
   const blocking = situation.hazards().filter(blocks).length;
-  const message = `planned: ${size}, ${counted(blocking, 'blocking hazard')}; nothing is written until spec.mode is Enforce`;
+  const held = step && step.stage !== 'Pending' ? `${heldText(step)} by spec.mode Plan; ` : '';
+  const message = `${held}planned: ${size}, ${counted(blocking, 'blocking hazard')}; nothing is written until spec.mode is Enforce`;
   return { kind: 'Wait', phase: 'Planned', step, on: 'mode Enforce', message };
+}
+
+function heldText(step: StepStatus | null): string {
+  if (!step) return 'held';
+  const where = step.stage === 'Pending' ? 'before it begins' : `in ${step.stage}`;
+  return `wave ${step.wave}, step ${step.index}/${step.of} (${listed(step.scopes)}) is held ${where}`;
+}
+
+/**
+ * Whether nobody looked until now because the rollout was held, so that the stage has to begin anew. What was refused
+ * may have been so for a moment only: that counts where it took the stage past its deadline.
+ */
+export function wasHeld(situation: Situation, { phase }: Status, step: StepStatus): boolean {
+  if (phase === 'Refused') return situation.now >= deadlineOf(situation, step);
+  return phase === 'Suspended' || phase === 'Planned';
 }
 
 function hazardous(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
@@ -72,9 +89,12 @@ function interference(situation: Situation, step: StepStatus, state: ScopeState)
   if (situation.moved(state)) return undefined;
   const { key, holder, effective } = state;
   if (!holder) return `the policy of ${key} was deleted by somebody else`;
-  if (situation.drifted(state)) return `${nameOf(holder)} was set to ${effective.mode} by ${lastHand(holder)}`;
-  if (step.stage === 'Soaking')
-    return `${key} is ${effective.mode} again because of ${nameOf(effective.decidedBy ?? holder)}`;
+  const { decidedBy = holder } = effective;
+  if (situation.drifted(state))
+    return decidedBy === holder
+      ? `${nameOf(holder)} was set to ${effective.mode} by ${lastHand(holder)}`
+      : `${key} is ${effective.mode} because of ${nameOf(decidedBy)}`;
+  if (step.stage === 'Soaking') return `${key} is ${effective.mode} again because of ${nameOf(decidedBy)}`;
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { Mode, PeerAuthentication } from '../istio/objects.ts';
 import { modeOf, type Policies, portModesOf } from '../istio/policies.ts';
 import { slotKey, weaker } from '../istio/slots.ts';
-import { type Applied, type Mark, marksAgain, marksFor, NO_MARKS } from './marks.ts';
+import { type Applied, type FieldModes, type Mark, marksAgain, marksFor, NO_MARKS } from './marks.ts';
 import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
 import { type MergePatch, targetOf, type Write } from './writes.ts';
@@ -13,29 +13,29 @@ type Spec = PeerAuthentication['spec'];
 
 /** Served by every Istio since 1.6. */
 export const POLICY_API = 'security.istio.io/v1beta1';
+/** Of an object in Kubernetes. */
+const LONGEST_NAME = 253;
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'mtls-rollout' };
 
 /**
- * Raises a scope to a mode: a patch of the policy that holds its slot, or a new policy where none does. A field that
- * is at this mode or above is left as it is, so that this never weakens anything.
+ * Raises a scope to a mode: a patch of the policy that holds its slot, or a new policy where none does. What is at
+ * this mode or above is left as it is, so that this never weakens anything. Undefined when there is nothing to change.
  */
-export function raise(
-  rollout: MtlsRollout,
-  { scope, holder, mark }: ScopeState,
-  mode: Mode,
-  policies: Policies,
-): Write {
-  if (!holder) return { verb: 'create', object: newPolicy(rollout, scope, mode, policies) };
+export function raise(rollout: MtlsRollout, state: ScopeState, mode: Mode, policies: Policies): Write | undefined {
+  const { scope, holder, mark } = state;
+  const fields = fieldsBelow(state, mode);
+  const nothing = Object.keys(fields).length === 0;
+  if (!holder)
+    return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, scope, mode, fields, policies) };
   const created = mark !== undefined && mark.original !== 'Damaged' && mark.original.kind === 'Nothing';
-  const applied = appliedTo(scope, mode, created);
+  const applied = appliedTo(scope, mode, together(mark?.applied?.set, fields), created);
   const annotations = mark
     ? marksAgain(rollout, applied)
     : marksFor(rollout, { kind: 'Spec', spec: holder.spec }, applied);
-  return {
-    verb: 'patch',
-    target: targetOf(holder),
-    patch: { metadata: { annotations }, spec: raised(scope, holder, mode) },
-  };
+  const current = holder.metadata.annotations ?? {};
+  const marked = Object.entries(annotations).every(([key, value]) => current[key] === value);
+  if (marked && nothing) return undefined;
+  return { verb: 'patch', target: targetOf(holder), patch: { metadata: { annotations }, spec: specOf(fields) } };
 }
 
 /**
@@ -43,17 +43,22 @@ export function raise(
  * fields it had set back to their original values and takes the marks off. A field that somebody else has set to
  * another mode meanwhile stays theirs. Undefined when the original is damaged.
  */
-export function restore(holder: PeerAuthentication, mark: Mark): Write | undefined {
-  const { original, applied } = mark;
-  if (original === 'Damaged') return undefined;
+export function restore(holder: PeerAuthentication, { original, applied }: Mark): Write | undefined {
+  if (original === 'Damaged' || !applied) return undefined;
   const target = targetOf(holder);
-  if (original.kind === 'Nothing' && applied?.sum === checksum(holder.spec)) return { verb: 'delete', target };
+  if (original.kind === 'Nothing' && applied.sum === checksum(holder.spec)) return { verb: 'delete', target };
   const before = original.kind === 'Spec' ? original.spec : {};
-  const spec = applied ? restored(applied, before, holder.spec) : {};
+  const spec = restored(applied.set, before, holder.spec);
   return { verb: 'patch', target, patch: { metadata: { annotations: NO_MARKS }, spec } };
 }
 
-function newPolicy(rollout: MtlsRollout, scope: Scope, mode: Mode, policies: Policies): PeerAuthentication {
+function newPolicy(
+  rollout: MtlsRollout,
+  scope: Scope,
+  mode: Mode,
+  fields: FieldModes,
+  policies: Policies,
+): PeerAuthentication {
   return {
     apiVersion: POLICY_API,
     kind: 'PeerAuthentication',
@@ -61,59 +66,68 @@ function newPolicy(rollout: MtlsRollout, scope: Scope, mode: Mode, policies: Pol
       name: freeName(scope, policies),
       namespace: scope.namespace,
       labels: MANAGED_BY,
-      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(scope, mode, true)),
+      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(scope, mode, fields, true)),
     },
-    spec: newSpec(scope, mode),
+    spec: newSpec(scope, fields),
   };
 }
 
 /** `mtls-rollout`, `mtls-rollout-cart`; with a hash of the slot where somebody else has that name. */
 function freeName(scope: Scope, policies: Policies): string {
-  const plain = scope.kind === 'Workload' ? `mtls-rollout-${scope.name}` : 'mtls-rollout';
+  const plain = policyName(scope);
   const taken = policies.in(scope.namespace).some(({ metadata }) => metadata.name === plain);
-  return taken ? `${plain}-${planHash(slotKey(scopeSlot(scope)))}` : plain;
+  if (!taken && plain.length <= LONGEST_NAME) return plain;
+  const hash = planHash(slotKey(scopeSlot(scope)));
+  return `${plain.slice(0, LONGEST_NAME - hash.length - 1)}-${hash}`;
 }
 
-function newSpec(scope: Scope, mode: Mode): Spec {
-  if (scope.kind !== 'Workload') return { mtls: { mode } };
-  const selector = { matchLabels: scope.selector };
-  return scope.ports ? { selector, portLevelMtls: portFields(scope.ports, mode) } : { selector, mtls: { mode } };
+function policyName(scope: Scope): string {
+  if (scope.kind !== 'Workload') return 'mtls-rollout';
+  return ['mtls-rollout', scope.name, ...(scope.controller ? [scope.controller] : [])].join('-');
 }
 
-function appliedTo(scope: Scope, mode: Mode, created: boolean): Applied {
-  const ports = scope.kind === 'Workload' ? scope.ports : undefined;
+function newSpec(scope: Scope, fields: FieldModes): Spec {
+  const selector = scope.kind === 'Workload' ? { selector: { matchLabels: scope.selector } } : {};
+  return { ...selector, ...specOf(fields) };
+}
+
+function specOf({ mtls, ports }: FieldModes): Spec {
+  const settings = Object.entries(ports ?? {}).map(([port, mode]) => [port, { mode }]);
   return {
-    mode,
-    scope: scopeKey(scope),
-    ...(ports ? { ports } : {}),
-    ...(created ? { sum: checksum(newSpec(scope, mode)) } : {}),
+    ...(mtls ? { mtls: { mode: mtls } } : {}),
+    ...(ports ? { portLevelMtls: Object.fromEntries(settings) } : {}),
   };
 }
 
-/** The fields of an existing policy that are below a mode, at that mode. */
-function raised(scope: Scope, holder: PeerAuthentication, mode: Mode): Spec {
-  if (scope.kind !== 'Workload' || !scope.ports) return below(modeOf(holder), mode) ? { mtls: { mode } } : {};
-  const current = portModesOf(holder);
-  return {
-    portLevelMtls: portFields(
-      scope.ports.filter(port => below(current.get(port), mode)),
-      mode,
-    ),
-  };
+function appliedTo(scope: Scope, mode: Mode, set: FieldModes, created: boolean): Applied {
+  return { mode, scope: scopeKey(scope), set, ...(created ? { sum: checksum(newSpec(scope, set)) } : {}) };
 }
 
-function below(current: Mode | undefined, mode: Mode): boolean {
-  return current === undefined || weaker(current, mode);
+function together(before: FieldModes = {}, now: FieldModes): FieldModes {
+  return { ...before, ...now, ...(before.ports || now.ports ? { ports: { ...before.ports, ...now.ports } } : {}) };
 }
 
-function portFields(ports: readonly number[], mode: Mode): Record<string, { mode: Mode }> {
-  return Object.fromEntries(ports.map(port => [String(port), { mode }]));
+/**
+ * The fields of a scope's policy that must say this mode to bring the scope there. A field that says nothing inherits;
+ * where that gives more than this mode, it stays so.
+ */
+function fieldsBelow({ scope, holder, effective, ports }: ScopeState, mode: Mode): FieldModes {
+  const below = (said: Mode | undefined, given: Mode) => (said ? weaker(said, mode) : !weaker(mode, given));
+  if (scope.kind !== 'Workload' || !scope.ports)
+    return below(holder && modeOf(holder), effective.mode) ? { mtls: mode } : {};
+  const said = holder && portModesOf(holder);
+  const missing = scope.ports.filter(port => below(said?.get(port), ports.get(port) ?? effective.mode));
+  return missing.length > 0 ? { ports: Object.fromEntries(missing.map(port => [String(port), mode])) } : {};
 }
 
 /** Merge patch that gives the fields that still are as they were set their original values, or removes them. */
-function restored({ mode, ports }: Applied, original: Spec, current: Spec): MergePatch {
-  if (!ports) return current.mtls?.mode === mode ? { mtls: asPatch(original.mtls) } : {};
-  const ours = ports.map(String).filter(port => current.portLevelMtls?.[port]?.mode === mode);
+function restored(set: FieldModes, original: Spec, current: Spec): MergePatch {
+  const mtls = set.mtls && current.mtls?.mode === set.mtls ? { mtls: asPatch(original.mtls) } : {};
+  return { ...mtls, ...(set.ports ? restoredPorts(set.ports, original, current) : {}) };
+}
+
+function restoredPorts(set: Record<string, Mode>, original: Spec, current: Spec): MergePatch {
+  const ours = Object.keys(set).filter(port => current.portLevelMtls?.[port]?.mode === set[port]);
   const before = original.portLevelMtls ?? {};
   const othersStay = Object.keys(current.portLevelMtls ?? {}).some(port => !ours.includes(port));
   // Istio's schema refuses an empty portLevelMtls, so the last port takes the whole field with it

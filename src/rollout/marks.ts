@@ -14,33 +14,40 @@ export interface Mark {
   rollout: string;
   /** Its namespace/name, for messages. */
   owner: string;
+  /** Damaged: this or `applied` is not as it was written, so there is no safe way back. */
   original: Original | 'Damaged';
   applied: Applied | undefined;
 }
 
-/** What the rollout set last. */
+/** What the rollout set. */
 export interface Applied {
+  /** Mode that was asked for last. */
   mode: Mode;
-  /** Key of the scope it was set for. */
+  /** Key of the scope it was asked for. */
   scope: string;
-  /** Ports that were set; absent: the mode of the whole policy. */
-  ports?: number[];
-  /** Checksum of the whole spec, on policies that the rollout created. */
+  /** Every field that the rollout ever changed here, with the mode it gave it last; all others are not its own. */
+  set: FieldModes;
+  /** Checksum of the spec while it holds these fields and nothing else, on policies that the rollout created. */
   sum?: string;
+}
+
+/** Modes of the whole policy and of single ports. */
+export interface FieldModes {
+  mtls?: Mode;
+  ports?: Record<string, Mode>;
 }
 
 /** The annotations of a policy that a rollout takes over, or creates. */
 export function marksFor(rollout: MtlsRollout, original: Original, applied: Applied): Record<string, string> {
   return {
-    ...ownerMark(rollout),
+    ...marksAgain(rollout, applied),
     [ORIGINAL_ANNOTATION]: encodeOriginal(original),
-    [APPLIED_ANNOTATION]: JSON.stringify(applied),
   };
 }
 
 /** The annotations of a policy whose original is already recorded. */
 export function marksAgain(rollout: MtlsRollout, applied: Applied): Record<string, string> {
-  return { ...ownerMark(rollout), [APPLIED_ANNOTATION]: JSON.stringify(applied) };
+  return { ...ownerMark(rollout), [APPLIED_ANNOTATION]: encodeApplied(applied) };
 }
 
 /** Merge patch members that take every mark off again. */
@@ -57,11 +64,13 @@ export function markOf(policy: PeerAuthentication): Mark | undefined {
   const by = annotations[ROLLOUT_ANNOTATION];
   if (original === undefined && by === undefined) return undefined;
   const [namespace = '', name = '', uid = ''] = (by ?? '').split('/');
+  const applied = decodeApplied(annotations[APPLIED_ANNOTATION]);
   return {
     rollout: uid,
     owner: `${namespace}/${name}`,
-    original: decodeOriginal(original),
-    applied: decodeApplied(annotations[APPLIED_ANNOTATION]),
+    // an original is of no use without knowing which fields have to go back to it
+    original: applied ? decodeOriginal(original) : 'Damaged',
+    applied,
   };
 }
 
@@ -85,13 +94,15 @@ function decodeOriginal(text: string | undefined): Original | 'Damaged' {
   }
 }
 
+function encodeApplied(applied: Applied): string {
+  return JSON.stringify({ ...applied, check: checksum(applied) });
+}
+
 function decodeApplied(text: string | undefined): Applied | undefined {
   if (text === undefined) return undefined;
   try {
-    const { mode, scope, ports, sum } = JSON.parse(text) as Partial<Applied>;
-    if (mode === undefined || !MODES.includes(mode) || typeof scope !== 'string') return undefined;
-    if (ports !== undefined && !(Array.isArray(ports) && ports.every(Number.isInteger))) return undefined;
-    return { mode, scope, ...(ports ? { ports } : {}), ...(typeof sum === 'string' ? { sum } : {}) };
+    const { check, ...applied } = JSON.parse(text) as Applied & { check?: unknown };
+    return check === checksum(applied) && MODES.includes(applied.mode) ? applied : undefined;
   } catch {
     return undefined;
   }

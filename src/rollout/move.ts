@@ -10,7 +10,7 @@ export interface Onward {
   step: StepStatus | null;
   /** New record of a rollback; null removes the old one; absent leaves it. */
   rollback?: RollbackStatus | null;
-  /** Value of the retry annotation that this acts on. */
+  /** Value of the retry annotation that this acts on; where the member is there at all, the spec counts as seen too. */
   retried?: string | undefined;
   transition: Transition;
 }
@@ -20,7 +20,6 @@ export interface Wait {
   kind: 'Wait';
   phase: Phase;
   step: StepStatus | null;
-  rollback?: RollbackStatus;
   /** A word or two: the column WAITING-ON. */
   on: string;
   /** Waiting for what, since when, until when, and what unblocks it. */

@@ -155,8 +155,8 @@ function exceptionsInside({ key, weakerInside }: ScopeState): Hazard[] {
       severity: 'Block',
       scope: key,
       object: nameOf(first),
-      message: `${key} would not be STRICT throughout: ${listed(weakerInside.map(nameOf))} ask for less`,
-      fix: 'move or remove these policies, or accept WeakerPolicy to leave them as exceptions',
+      message: `${key} would not be STRICT throughout: ${listed(weakerInside.map(nameOf))} ${weakerInside.length === 1 ? 'asks' : 'ask'} for less`,
+      fix: 'move or remove that, or accept WeakerPolicy to leave it as an exception',
     },
   ];
 }

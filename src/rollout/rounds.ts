@@ -3,8 +3,10 @@ import type { Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
 import type { Situation } from './situation.ts';
 import { timestamp } from './text.ts';
-import type { Round, RoundKind } from './world.ts';
+import type { Round, RoundKind, Transition } from './world.ts';
 
+/** What status has room for. */
+const MOST_PROBES = 32;
 /** While STRICT spreads, looks are closer together than the author's interval. */
 const ENFORCEMENT_INTERVAL = 5_000;
 
@@ -37,6 +39,32 @@ export function afterRound(step: StepStatus, round: Round): StepStatus {
   };
 }
 
+/** The newest observation of each probe that the spec still has. */
+export function withRound({ probes = [] }: Status, { observations }: Round, spec: Spec): Observation[] {
+  const fresh = new Set(observations.map(({ name }) => name));
+  const known = new Set(spec.probes.map(({ name }) => name));
+  const kept = probes.filter(({ name }) => !fresh.has(name) && (known.size === 0 || known.has(name)));
+  const newest = kept.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at));
+  return [...observations, ...newest].slice(0, MOST_PROBES).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A clock that went back must not make a stage wait for the future: what would have begun later begins now. */
+export function sinceNow(status: Status, now: number): Status {
+  const { step } = status;
+  if (!step) return status;
+  const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
+  const { since, changedAt, lastRoundAt } = step;
+  return {
+    ...status,
+    step: {
+      ...step,
+      since: past(since),
+      ...(changedAt ? { changedAt: past(changedAt) } : {}),
+      ...(lastRoundAt ? { lastRoundAt: past(lastRoundAt) } : {}),
+    },
+  };
+}
+
 /** What the newest round of a stage found to object to; undefined while everything is healthy or nothing was seen. */
 export function objection({ input }: Situation, status: Status, step: StepStatus): Observation | undefined {
   const since = Date.parse(step.since);
@@ -51,6 +79,27 @@ export function worstOf(observations: readonly Observation[]): Observation | und
     if (found) return found;
   }
   return undefined;
+}
+
+/** What a round saw otherwise than the one before: probes that began to object, and those that have stopped. */
+export function changesOf(
+  before: readonly Observation[],
+  { kind, observations }: Round,
+  step: StepStatus,
+): Transition[] {
+  // while STRICT spreads, a port that does not show it yet is no news
+  if (kind === 'Enforcement') return [];
+  return observations.flatMap(({ name, verdict, message }): Transition[] => {
+    const known = before.find(observation => observation.name === name)?.verdict;
+    const about = { wave: step.wave, step: step.index, scopes: step.scopes };
+    const objects = verdict === 'Unhealthy' || verdict === 'Error';
+    if (objects && known !== verdict)
+      return [{ reason: `Probe${verdict}`, message: `probe ${name}: ${message}`, severity: 'Warning', ...about }];
+    const recovered = verdict === 'Healthy' && (known === 'Unhealthy' || known === 'Error');
+    return recovered
+      ? [{ reason: 'ProbeHealthy', message: `probe ${name}: ${message}`, severity: 'Normal', ...about }]
+      : [];
+  });
 }
 
 /** Whether somebody looks at the ports after STRICT was written; the default set does. */

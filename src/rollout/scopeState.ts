@@ -15,6 +15,8 @@ export interface ScopeState {
   mark: Mark | undefined;
   /** Mode of the scope; of its weakest port where the scope is a list of ports. */
   effective: Effective;
+  /** Modes of its ports, where the scope is a list of ports. */
+  ports: ReadonlyMap<number, Mode>;
   /** Mode that the scope would have without the policy in its slot. */
   inherited: Mode;
   /** Narrower policies inside the scope, or exceptions in its own policy, that leave something below STRICT. */
@@ -26,7 +28,7 @@ export interface ScopeState {
 export function scopeState(scope: Scope, policies: Policies, rootNamespace: string): ScopeState {
   const holder = holderOf(policies, scopeSlot(scope));
   const mark = holder && markOf(holder);
-  const base = { scope, key: scopeKey(scope), holder, mark };
+  const base = { scope, key: scopeKey(scope), holder, mark, ports: new Map<number, Mode>() };
   if (scope.kind === 'Mesh') {
     const effective = meshMode(policies, rootNamespace);
     return { ...base, effective, inherited: 'PERMISSIVE', weakerInside: [], overlapping: [] };
@@ -57,7 +59,7 @@ function workloadState(
   holder: PeerAuthentication | undefined,
   policies: Policies,
   rootNamespace: string,
-): Pick<ScopeState, 'effective' | 'weakerInside' | 'overlapping'> {
+): Pick<ScopeState, 'effective' | 'ports' | 'weakerInside' | 'overlapping'> {
   const { workload, ports } = effectiveModes(policies, rootNamespace, scope.namespace, scope.selector);
   const slot = slotKey(scopeSlot(scope));
   const overlapping = policies.in(scope.namespace).filter(policy => {
@@ -65,13 +67,12 @@ function workloadState(
     return selector !== undefined && slotKey(slotOf(policy)) !== slot && compatible(selector, scope.selector);
   });
   if (scope.ports) {
-    const effective = scope.ports
-      .map(port => ports.get(port) ?? workload)
-      .reduce((a, b) => (weaker(b.mode, a.mode) ? b : a));
-    return { effective, weakerInside: [], overlapping };
+    const each = scope.ports.map(port => [port, ports.get(port) ?? workload] as const);
+    const effective = each.map(([, of]) => of).reduce((a, b) => (weaker(b.mode, a.mode) ? b : a));
+    return { effective, ports: new Map(each.map(([port, { mode }]) => [port, mode])), weakerInside: [], overlapping };
   }
   const exceptions = [...ports.values()].some(({ mode }) => weaker(mode, 'STRICT'));
-  return { effective: workload, weakerInside: holder && exceptions ? [holder] : [], overlapping };
+  return { effective: workload, ports: new Map(), weakerInside: holder && exceptions ? [holder] : [], overlapping };
 }
 
 /** Workload policies that hold their slot in a namespace and ask for less than STRICT somewhere. */

@@ -6,6 +6,7 @@ import { type Plan, planOf, stepsOf } from './plan.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
 import { type Scope, scopeKey } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
+import { timestamp } from './text.ts';
 import type { Input } from './world.ts';
 
 /** The author's numbers, in milliseconds. */
@@ -68,8 +69,17 @@ export class Situation {
     const begun = Date.parse(step.startedAt);
     return step.scopes.flatMap(key => {
       const state = this.state(key);
-      return state && !this.#youngerThan(begun, state.scope) ? [state] : [];
+      return state && this.#birthOf(state.scope) <= begun ? [state] : [];
     });
+  }
+
+  /**
+   * Begin of a step with these scopes: now, but not before the newest of their namespaces, whose birth is told by the
+   * clock of the API server.
+   */
+  beginOf(states: readonly ScopeState[]): string {
+    const births = states.map(({ scope }) => this.#birthOf(scope));
+    return timestamp(Math.max(this.now, ...births));
   }
 
   /** Blocking hazards of the target and of these scopes. */
@@ -131,8 +141,8 @@ export class Situation {
     return state;
   }
 
-  #youngerThan(time: number, { namespace }: Scope): boolean {
+  #birthOf({ namespace }: Scope): number {
     const found = this.input.world.namespaces.find(({ name }) => name === namespace);
-    return found !== undefined && found.created * 1000 > time;
+    return (found?.created ?? 0) * 1000;
   }
 }

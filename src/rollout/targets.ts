@@ -2,8 +2,9 @@
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Namespace, Workload } from '../istio/objects.ts';
 import { IGNORED_NAMESPACES } from '../istio/pods.ts';
+import { slotKey } from '../istio/slots.ts';
 import { type Labels, selects } from './labels.ts';
-import type { Scope } from './scope.ts';
+import { type Scope, scopeSlot } from './scope.ts';
 import type { World } from './world.ts';
 
 export interface Candidate {
@@ -30,10 +31,16 @@ export function candidates(rollout: MtlsRollout, world: World): Candidate[] {
   if (strategy.unit === 'Namespace')
     return namespaces.map(({ name, labels }) => ({ scope: { kind: 'Namespace' as const, namespace: name }, labels }));
   const names = new Set(namespaces.map(({ name }) => name));
-  return world.workloads
-    .filter(({ namespace }) => names.has(namespace))
-    .toSorted((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name))
-    .map(workload => ({ scope: workloadScope(workload), labels: workload.labels }));
+  const inTarget = world.workloads.filter(({ namespace }) => names.has(namespace)).toSorted(byName);
+  const slots = new Set<string>();
+  return inTarget.flatMap(workload => {
+    const scope = workloadScope(workload);
+    // Istio obeys one policy of a selector, so workloads with the same one move as one
+    const slot = slotKey(scopeSlot(scope));
+    if (slots.has(slot)) return [];
+    slots.add(slot);
+    return [{ scope, labels: workload.labels }];
+  });
 }
 
 /** Namespaces that the target names and that are there, sorted by name. The root namespace never is one of them. */
@@ -52,8 +59,16 @@ export function targetNamespaces(rollout: MtlsRollout, world: World): Namespace[
     .toSorted((a, b) => compare(a.name, b.name));
 }
 
-function workloadScope({ namespace, name, selector }: Workload): Scope {
-  return { kind: 'Workload', namespace, name, selector };
+/** Kinds of workloads as kubectl abbreviates them. */
+const SHORT_KINDS: Readonly<Record<string, string>> = { StatefulSet: 'sts', DaemonSet: 'ds' };
+
+function workloadScope({ namespace, name, kind, selector }: Workload): Scope {
+  const controller = SHORT_KINDS[kind];
+  return { kind: 'Workload', namespace, name, ...(controller ? { controller } : {}), selector };
+}
+
+function byName(a: Workload, b: Workload): number {
+  return compare(a.namespace, b.namespace) || compare(a.name, b.name) || compare(a.kind, b.kind);
 }
 
 function compare(a: string, b: string): number {

@@ -14,8 +14,8 @@ export function timestamp(at: number): string {
   return new Date(at).toISOString().replace('.000Z', 'Z');
 }
 
-/** `cart`, `cart and ad`, `cart, ad and 5 more`. */
-export function listed(names: readonly string[], most = 3): string {
+/** `cart`, `cart and ad`, `cart, ad, email, payment and 5 more`. */
+export function listed(names: readonly string[], most = 4): string {
   if (names.length <= 1) return names[0] ?? 'nothing';
   const shown = names.length > most ? [...names.slice(0, most), `${names.length - most} more`] : [...names];
   return `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;

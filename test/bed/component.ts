@@ -6,13 +6,14 @@ import type { RunFolder } from './runFolder.ts';
 import { Hopeless, waitFor } from './waiting.ts';
 
 const READY_MS = 60_000;
-const GRACE_MS = 3000;
 
 export interface ComponentSpec {
   name: string;
   command: string;
   args: string[];
   env: NodeJS.ProcessEnv;
+  /** How long it may take to end after TERM. */
+  graceMs: number;
   ready: () => Promise<boolean>;
 }
 
@@ -59,7 +60,7 @@ export class Component {
 
   /** TERM, then KILL after a grace time; resolves with the exit code (none where it died of a signal). */
   async stop(): Promise<number | undefined> {
-    const killer = setTimeout(() => this.#running()?.kill('SIGKILL'), GRACE_MS);
+    const killer = setTimeout(() => this.#running()?.kill('SIGKILL'), this.#spec.graceMs);
     try {
       return await this.#end('SIGTERM');
     } finally {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { tlsHello } from '../../src/probes/hello.ts';
 import { type Boutique, installBoutique } from './boutique.ts';
 import type { ControlPlane } from './controlPlane.ts';
-import { readAll, waitForObject } from './observe.ts';
+import { readAll, record, type Seen, waitForObject } from './observe.ts';
 import { isRunning, type ProcessId } from './process.ts';
 import { PrometheusStub } from './prometheusStub.ts';
 import { RunFolder } from './runFolder.ts';
@@ -65,17 +65,30 @@ describe('the bed', () => {
     await plane!.restart('etcd');
     await plane!.restart('apiserver');
     await plane!.restart('controller-manager');
-    assert.equal((await readAll(plane!.admin, POLICIES)).length, 1);
+    // an API server that has just begun refuses lists with 429 until its caches are warm
+    await waitFor(async () => (await readAll(plane!.admin, POLICIES)).length === 1, 'the policy', 10_000);
   });
 
-  it('sees every state of an object, however short', async () => {
+  it('records every state of an object, however short', async () => {
     const path = `${POLICIES}/default`;
-    const seen = waitForObject(plane!.admin, path, ({ metadata }) => metadata.labels?.['a'] === '2', 'label 2', 10_000);
+    const recording = await record(plane!.admin, POLICIES);
     for (const a of ['1', '2', '3']) {
       const patch = { method: 'PATCH' as const, contentType: 'application/merge-patch+json' };
       await plane!.admin.call({ ...patch, path, body: { metadata: { labels: { a } } } });
     }
-    assert.equal((await seen).metadata.labels?.['a'], '2');
+    await waitFor(() => recording.events.length === 4, 'four events', 10_000);
+    const labels = (await recording.stop()).map(({ object }) => object.metadata.labels?.['a']);
+    assert.deepEqual(labels, [undefined, '1', '2', '3']);
+  });
+
+  it('waits for an object to become as wanted', async () => {
+    const path = `${POLICIES}/default`;
+    const isWanted = ({ metadata }: Seen) => metadata.labels?.['a'] === '4';
+    const waiting = waitForObject(plane!.admin, path, isWanted, 'label 4', 10_000);
+    await plane!.kubectl(['label', '-n', 'cart', 'peerauthentication', 'default', 'a=4', '--overwrite']);
+    assert.equal((await waiting).metadata.labels?.['a'], '4');
+    const hopeless = waitForObject(plane!.admin, path, () => false, 'what never comes', 300);
+    await assert.rejects(hopeless, /waited 300 ms for what never comes; last seen: .*"a":"4"/);
   });
 });
 
@@ -100,16 +113,9 @@ describe('the Prometheus of the bed', () => {
 
 describe('a run of the bed that is killed', () => {
   it('is cleared away by the next one', async () => {
-    const run = JSON.stringify(join(import.meta.dirname, 'runFolder.ts'));
-    const script = `const { RunFolder } = await import(${run}); const folder = new RunFolder();
-      folder.spawn('sleeper', 'sleep', ['300'], {}); console.log(folder.path); setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const path = line.toString().trim();
-    const record = readdirSync(path).find(name => name.endsWith('.process.json'))!;
-    const sleeper = JSON.parse(readFileSync(join(path, record), 'utf8')) as ProcessId;
+    const { child, path } = await startRun();
+    const file = readdirSync(path).find(name => name.endsWith('.process.json'))!;
+    const sleeper = JSON.parse(readFileSync(join(path, file), 'utf8')) as ProcessId;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
@@ -120,20 +126,25 @@ describe('a run of the bed that is killed', () => {
   });
 
   it('ends what it started when it is interrupted', async () => {
-    const run = JSON.stringify(join(import.meta.dirname, 'runFolder.ts'));
-    const script = `const { RunFolder } = await import(${run}); const folder = new RunFolder();
-      folder.spawn('sleeper', 'sleep', ['300'], {}); console.log(folder.path); setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const path = line.toString().trim();
+    const { child, path } = await startRun();
     const gone = once(child, 'exit');
     child.kill('SIGINT');
     assert.deepEqual(await gone, [130, null]);
     assert.equal(existsSync(path), false);
   });
 });
+
+/** Another process with a run of its own, in which something sleeps. */
+async function startRun() {
+  const module = JSON.stringify(join(import.meta.dirname, 'runFolder.ts'));
+  const script = `const { RunFolder } = await import(${module}); const folder = new RunFolder();
+    folder.spawn('sleeper', 'sleep', ['300'], { PATH: process.env.PATH });
+    console.log(folder.path); setInterval(() => {}, 1000);`;
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: [...stdio] });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return { child, path: line.toString().trim() };
+}
 
 function names(answer: Awaited<ReturnType<ReturnType<typeof tlsHello>>>) {
   return answer.kind === 'Certificate' ? [answer.kind, answer.spiffe] : [answer.kind];

@@ -30,6 +30,7 @@ const CONTROLLERS = [
   'serviceaccount-token-controller',
   'endpointslice-controller',
 ];
+const GRACE_MS = 3000;
 const TOKEN_SECONDS = 24 * 3600;
 
 export class ControlPlane {
@@ -55,7 +56,7 @@ export class ControlPlane {
     this.admin = this.#transport = plainTransport(access);
     const env = { PATH: process.env['PATH'], HOME: folder.path };
     const component = (name: ComponentName, args: string[], ready: () => Promise<boolean>) =>
-      new Component(folder, { name, command: kubebed, args: [name, ...args], env, ready });
+      new Component(folder, { name, command: kubebed, args: [name, ...args], env, graceMs: GRACE_MS, ready });
     const [etcd, , apiserver] = ports;
     this.components = {
       etcd: component(

@@ -10,6 +10,8 @@ import { waitFor } from './waiting.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'dist/main.js');
+/** As a pod has before it is killed. */
+const GRACE_MS = 30_000;
 const SERVICE_ACCOUNT = 'mtls-rollout-system/mtls-rollout';
 
 /** One line of the operator's log. */
@@ -75,6 +77,7 @@ export class OperatorProcess {
       command: process.execPath,
       args: [MAIN, '--kubeconfig', kubeconfig, '--config', configFile],
       env: { PATH: process.env['PATH'], HOME: controlPlane.folder.path },
+      graceMs: GRACE_MS,
       ready: async () => (await fetch(`${this.healthUrl}/readyz`)).ok,
     });
   }

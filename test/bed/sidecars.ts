@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Transport } from '../../src/cluster/transport.ts';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
@@ -91,7 +91,9 @@ function identityOf(pki: string, { namespace, workload }: ShopPod): TlsServer {
   const read = (file: string) => readFileSync(`${pki}/${file}`, 'utf8');
   const [cert, key, ca] = [read(`${name}.crt`), read(`${name}.key`), read('ca.crt')];
   const server = createTlsServer({
-    secureContext: createSecureContext({ cert, key, ca }),
+    cert,
+    key,
+    ca,
     requestCert: true,
     rejectUnauthorized: true,
     ALPNProtocols: ['istio', 'h2'],

@@ -91,7 +91,7 @@ function table(fields: Fields, symbols: Symbols): Fields {
     columnDefinitions: columns.map(({ description: _words, ...column }) => column),
     rows: rows.map(({ cells, object }) => ({
       cells: (cells as Json[]).map((cell, i) => (isAge[i] === true ? '<age>' : normalise(cell, symbols))),
-      ...(object === undefined ? {} : { object: normalise(object, symbols) }),
+      ...(object === undefined || object === null ? {} : { object: normalise(object, symbols) }),
     })),
   };
 }

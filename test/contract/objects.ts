@@ -49,13 +49,3 @@ export function configMap(name: string, data: Loose, metadata: Loose = {}): Loos
 export function namespaceObject(name: string, metadata: Loose = {}): Loose {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, ...metadata } };
 }
-
-export function pod(name: string, labels: Loose, node?: string): Loose {
-  const spec = { containers: [{ name: 'app', image: 'app:1', ports: [{ containerPort: 8080 }] }] };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, labels },
-    spec: node === undefined ? spec : { ...spec, nodeName: node },
-  };
-}

@@ -183,7 +183,7 @@ describe('enforcement, against scripted ports', () => {
     ['no pods', [], 'Healthy', /^no pods in the mesh in cart: nothing to ask$/],
     ['pods outside the mesh only', [pod({ mesh: 'None' })], 'Healthy', /nothing to ask/],
     ['gateways only', [pod({ labels: { istio: 'ingressgateway' }, ports: [] })], 'Healthy', /nothing to ask/],
-    ['no declared ports', [pod({ ports: [] })], 'NoData', /no pod of cart declares a container port: declare them/],
+    ['no declared ports', [pod({ ports: [] })], 'Healthy', /1 port refused a stranger with the mesh's certificate/],
     [
       'some without declared ports',
       [pod(), pod({ name: 'b', ports: [] })],

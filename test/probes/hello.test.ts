@@ -43,7 +43,7 @@ describe('a TLS hello', () => {
     ['an application with TLS of its own', applicationTls(own), [], { kind: 'Certificate', spiffe: undefined }],
     [
       'TLS too old to be the proxy',
-      strict(mesh, { maxVersion: 'TLSv1.2' }),
+      applicationTls(mesh, { maxVersion: 'TLSv1.2' }),
       [],
       { kind: 'Certificate', spiffe: undefined },
     ],

@@ -12,12 +12,15 @@ interface Mesh {
   plainConnections?: Series[];
   requests?: Series[];
   connections?: Series[];
+  /** What the proxies of the scope sent themselves. */
+  sent?: Series[];
 }
 
 /** Metrics of the mesh by the counter and by whether only plaintext is asked for. */
 function mesh(given: Mesh) {
   return metrics(query => {
     if (query.startsWith('count(')) return given.requests?.length ? [{ labels: {}, value: given.requests.length }] : [];
+    if (query.includes('reporter="source"')) return (query.includes('istio_requests_total') && given.sent) || [];
     const plain = query.includes('connection_security_policy!="mutual_tls"');
     assert.match(query, /reporter="destination"/);
     if (query.includes('istio_requests_total')) return (plain ? given.plainRequests : given.requests) ?? [];
@@ -81,7 +84,15 @@ describe('plaintextTraffic', () => {
       seen.message,
       'too few requests and connections in the last 24h: 12 to shop; 100 each are needed (minRequests)',
     );
-    assert.equal(sight.asked.length, 4, 'the number of queries does not grow with the number of scopes');
+    assert.equal(sight.asked.length, 6, 'the number of queries does not grow with the number of scopes');
+  });
+
+  it('takes the calls that the proxies of an uncalled scope make for proof that they are counted', async () => {
+    const from = (n: number) => [{ labels: { source_workload_namespace: 'cart', source_workload: 'load' }, value: n }];
+    assert.equal((await probe(mesh({ sent: from(100) })).observe(look([pod()]))).verdict, 'Healthy');
+    assert.equal((await probe(mesh({ sent: from(99) })).observe(look([pod()]))).verdict, 'NoData');
+    const plainRequests = [edge('legacy/reporting', 'cart/cartservice', 1)];
+    assert.equal((await probe(mesh({ sent: from(9999), plainRequests })).observe(look([pod()]))).verdict, 'Unhealthy');
   });
 
   it('is Healthy in words where the mesh has no pod, and asks nothing', async () => {

@@ -130,6 +130,7 @@ describe('a real Prometheus', function () {
     counters.traffic('istio_requests_total', 'legacy/reporting', 'cart/cartservice', 'none', 1);
     counters.traffic('istio_tcp_connections_opened_total', 'unknown/unknown', 'cart/redis', 'unknown', 7);
     counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 40);
+    counters.inbound('downstream_cx_total', 'blind-0', 500);
     counters.inbound('downstream_cx_total', 'cartservice-0', 50);
     counters.inbound('ssl_handshake', 'cartservice-0', 40);
     counters.inbound('ssl_fail_verify_no_cert', 'cartservice-0', 4);

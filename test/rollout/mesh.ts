@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import type { MtlsRollout } from '../../src/api/resource.ts';
 import { type SpecInput, specSchema } from '../../src/api/schema.ts';
-import type { Observation, Status, Verdict } from '../../src/api/status.ts';
+import type { Condition, Observation, Status, Verdict } from '../../src/api/status.ts';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode, Namespace, PeerAuthentication, Workload } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
-import type { Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
+import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 
 export const START = Date.parse('2026-11-22T09:00:00Z');
@@ -29,9 +29,13 @@ export class TestMesh {
   metrics = true;
   judge: Judge = () => 'Healthy';
   obstacle: Obstacle | undefined;
+  trouble: Obstacle | undefined;
+  epoch = 1;
+  #spec: SpecInput;
   #revision = 0;
 
   constructor(spec: SpecInput, namespaces: string[] = [], home = ROOT) {
+    this.#spec = spec;
     for (const name of new Set([ROOT, home, ...namespaces])) this.addNamespace(name);
     this.rollout = {
       apiVersion: 'mtlsrollout.io/v1alpha1',
@@ -56,12 +60,14 @@ export class TestMesh {
     return { rootNamespace: ROOT, namespaces: this.namespaces, policies, workloads: this.workloads };
   }
 
-  edit(spec: SpecInput): void {
+  /** An edit of some members of the spec. */
+  edit(change: Partial<SpecInput>): void {
+    this.#spec = { ...this.#spec, ...change };
     const { metadata } = this.rollout;
     this.rollout = {
       ...this.rollout,
       metadata: { ...metadata, generation: metadata.generation + 1 },
-      spec: specSchema.parse(spec),
+      spec: specSchema.parse(this.#spec),
     };
   }
 
@@ -88,7 +94,7 @@ export class TestMesh {
       this.namespaces.findIndex(known => known.name === name),
       1,
     );
-    for (const key of [...this.policies.keys()]) if (key.startsWith(`${name}/`)) this.policies.delete(key);
+    for (const key of this.policies.keys()) if (key.startsWith(`${name}/`)) this.policies.delete(key);
   }
 
   /** A policy of somebody else's. */
@@ -106,6 +112,21 @@ export class TestMesh {
     });
   }
 
+  /** Somebody else's merge patch of a policy. */
+  tamper(namespace: string, name: string, patch: unknown): void {
+    this.#store(merged(this.policies.get(`${namespace}/${name}`), patch) as PeerAuthentication);
+  }
+
+  /** Somebody else deletes a policy. */
+  dropPolicy(namespace: string, name = 'mtls-rollout'): void {
+    assert.ok(this.policies.delete(`${namespace}/${name}`), `${namespace}/${name} is not there`);
+    this.#record();
+  }
+
+  addWorkload(namespace: string, name: string, more: Partial<Workload> = {}): void {
+    this.workloads.push({ namespace, name, kind: 'Deployment', selector: { app: name }, labels: {}, ...more });
+  }
+
   policy(namespace: string, name = 'mtls-rollout'): PeerAuthentication | undefined {
     return this.policies.get(`${namespace}/${name}`);
   }
@@ -115,23 +136,33 @@ export class TestMesh {
     return (port === undefined ? workload : (ports.get(port) ?? workload)).mode;
   }
 
-  /** One decision, its status stored and its writes performed. Returns when to look again. */
-  step(): number | undefined {
-    const input: Input = {
+  /** What the next decision goes by, with a round of probes where one is due. */
+  input(): Input {
+    const input = {
       rollout: this.rollout,
       world: this.world,
       now: this.now,
-      epoch: 1,
+      epoch: this.epoch,
       metrics: this.metrics,
       ...(this.obstacle ? { obstacle: this.obstacle } : {}),
+      ...(this.trouble ? { trouble: this.trouble } : {}),
     };
     const due = roundDue(input);
-    const round: Round | undefined = due && this.#round(due.kind, due.step.scopes);
-    const decision = decide(round ? { ...input, round } : input);
-    this.rollout = { ...this.rollout, status: decision.status };
-    this.transitions.push(...decision.transitions);
+    return due ? { ...input, round: this.#round(due.kind, due.step.scopes) } : input;
+  }
+
+  /** One decision, its status stored and its writes performed. Returns when to look again. */
+  step(): number | undefined {
+    const decision = decide(this.input());
+    this.store(decision);
     for (const write of decision.writes) this.perform(write);
     return decision.writes.length > 0 ? this.now : decision.nextLookAt;
+  }
+
+  /** As the API server hands it out again: through JSON. */
+  store({ status, transitions }: Decision): void {
+    this.rollout = { ...this.rollout, status: JSON.parse(JSON.stringify(status)) as Status };
+    this.transitions.push(...transitions);
   }
 
   /** Decides and lets time pass until the condition holds; fails after that many decisions. */
@@ -146,6 +177,20 @@ export class TestMesh {
 
   untilPhase(phase: Status['phase']): Status {
     return this.until(status => status.phase === phase);
+  }
+
+  /** Three more decisions over three days write nothing. */
+  rests(): void {
+    const { length } = this.writes;
+    for (let n = 0; n < 3; n++) {
+      this.now += 86_400_000;
+      this.step();
+    }
+    assert.deepEqual(this.writes.slice(length), []);
+  }
+
+  condition(type: Condition['type']): Condition | undefined {
+    return this.status.conditions?.find(condition => condition.type === type);
   }
 
   perform(write: Write): void {

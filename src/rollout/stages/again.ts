@@ -1,15 +1,15 @@
-/** A step that begins anew because somebody asked for it. */
+/** A step, or its stage, that begins anew. */
 import type { StepStatus } from '../../api/status.ts';
 import { enter, type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { listed, timestamp } from '../text.ts';
 import { about, stepText } from './story.ts';
 
+/** Somebody asked for it: from the first stage on. */
 export function again(situation: Situation, step: StepStatus): Move {
-  const at = timestamp(situation.now);
-  const { changedAt: _, ...fresh } = enter(step, 'Preparing', at);
+  const { changedAt: _, ...fresh } = enter(step, 'Preparing', timestamp(situation.now));
   return onward(
-    { ...fresh, startedAt: at },
+    { ...fresh, startedAt: situation.beginOf(situation.stepStates(step)) },
     {
       reason: 'StepRetried',
       message: `${stepText(step)}: beginning again with ${listed(step.scopes)}`,
@@ -18,4 +18,28 @@ export function again(situation: Situation, step: StepStatus): Move {
     },
     { retried: situation.retryValue },
   );
+}
+
+/** Somebody asked a paused step to go on: its stage gets its whole time once more. */
+export function stageAgain(situation: Situation, step: StepStatus): Move {
+  return onward(
+    enter(step, step.stage, timestamp(situation.now)),
+    {
+      reason: 'StepRetried',
+      message: `${stepText(step)}: going on with ${listed(step.scopes)}, ${step.stage} begins anew`,
+      severity: 'Normal',
+      ...about(step),
+    },
+    { retried: situation.retryValue },
+  );
+}
+
+/** The time in which nobody looked, because the rollout was held, neither proves nor disproves anything. */
+export function resumed(situation: Situation, step: StepStatus): Move {
+  return onward(enter(step, step.stage, timestamp(situation.now)), {
+    reason: 'StepResumed',
+    message: `${stepText(step)}: no longer held, ${step.stage} of ${listed(step.scopes)} begins anew`,
+    severity: 'Normal',
+    ...about(step),
+  });
 }

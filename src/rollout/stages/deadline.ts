@@ -17,5 +17,5 @@ export function deadlineOf({ pace, plan }: Situation, step: StepStatus): number 
 /** A clause for the message of a step that is late; empty while it is not. */
 export function overdue(situation: Situation, step: StepStatus): string {
   const deadline = deadlineOf(situation, step);
-  return situation.now < deadline ? '' : `; overdue since ${clockTime(deadline, situation.now)}, still trying`;
+  return situation.now < deadline ? '' : `; overdue since ${clockTime(deadline, situation.now)}, still going on`;
 }

@@ -1,14 +1,15 @@
 /** Enforcing: STRICT is written, read back, and seen in force on the pods. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { closedGate, interfered } from '../gates.ts';
+import { closedGate, interfered, suspended, wasHeld } from '../gates.ts';
 import { raise } from '../intended.ts';
 import { enter, type Move, onward } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from '../rounds.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
-import { again } from './again.ts';
+import { again, resumed } from './again.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
+import { doneByOthers } from './done.ts';
 import { failed } from './failed.ts';
 import { about, doubtText, stepText } from './story.ts';
 
@@ -17,45 +18,47 @@ const FRESH = 60_000;
 
 export function enforcing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
+  if (states.length === 0) return doneByOthers(situation, step);
   const disturbed = interfered(situation, step, states);
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const left = states.filter(state => !situation.moved(state));
-  if (left.length > 0) return writing(situation, step, states, left);
-  return spreading(situation, status, step);
+  const untouched = left.length === states.length;
+  if (untouched && stale(situation, step)) return evidenceExpired(situation, step);
+  const closed = left.length > 0 ? closedGate(situation, step, left) : suspended(situation, step);
+  if (closed) return closed;
+  if (!untouched && wasHeld(situation, status, step)) return resumed(situation, step);
+  return left.length > 0 ? writing(situation, status, step, left) : spreading(situation, status, step);
+}
+
+/** Nothing is switched yet, and the evidence is too old to act on. */
+function evidenceExpired(situation: Situation, step: StepStatus): Move {
+  const { now } = situation;
+  const { changedAt: _, ...fresh } = enter(step, 'Observing', timestamp(now));
+  return onward(fresh, {
+    reason: 'EvidenceExpired',
+    message: `${stepText(step)}: the evidence is from ${clockTime(Date.parse(step.since), now)} and nothing is switched yet; looking again`,
+    severity: 'Normal',
+    ...about(step),
+  });
 }
 
 /** Some scopes are not STRICT yet. */
-function writing(
-  situation: Situation,
-  step: StepStatus,
-  states: readonly ScopeState[],
-  left: readonly ScopeState[],
-): Move {
-  const { input, now, pace } = situation;
-  if (stale(situation, step) && left.length === states.length)
-    return onward(withoutChange(enter(step, 'Observing', timestamp(now))), {
-      reason: 'EvidenceExpired',
-      message: `${stepText(step)}: the evidence is from ${clockTime(Date.parse(step.since), now)} and nothing is switched yet; looking again`,
-      severity: 'Normal',
-      ...about(step),
-    });
-  const closed = closedGate(situation, step, left);
-  if (closed) return closed;
-  if (now >= deadlineOf(situation, step))
-    return failed(
-      situation,
-      step,
-      `STRICT could not be written to ${listed(left.map(({ key }) => key))} within ${pace.progressDeadline / 1000} s`,
-    );
-  const writes = left.map(state => raise(input.rollout, state, 'STRICT', input.world.policies));
+function writing(situation: Situation, status: Status, step: StepStatus, left: readonly ScopeState[]): Move {
+  const { input, now } = situation;
+  const deadline = deadlineOf(situation, step);
+  if (now >= deadline) {
+    const names = listed(left.map(({ key }) => key));
+    return failed(situation, status, step, `STRICT could not be written to ${names} ${untilText(step, deadline)}`);
+  }
+  const writes = left.flatMap(state => raise(input.rollout, state, 'STRICT', input.world.policies) ?? []);
   return {
     kind: 'Wait',
     phase: 'Enforcing',
     step: { ...step, changedAt: step.changedAt ?? timestamp(now) },
     on: 'writes',
-    message: `${stepText(step)}: switching ${listed(step.scopes)} to STRICT since ${clockTime(Date.parse(step.since), now)}; ${counted(left.length, 'policy', 'policies')} to write`,
+    message: `${stepText(step)}: switching ${listed(step.scopes)} to STRICT since ${clockTime(Date.parse(step.since), now)}; ${counted(left.length, 'policy', 'policies')} left to write, until ${clockTime(deadline, now)}`,
     writes,
-    nextLookAt: Math.min(now + BACKSTOP, deadlineOf(situation, step)),
+    nextLookAt: Math.min(now + BACKSTOP, deadline),
   };
 }
 
@@ -74,7 +77,13 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
     });
   const doubt = objection(situation, status, seen);
   const deadline = deadlineOf(situation, step);
-  if (now >= deadline) return failed(situation, seen, `STRICT was not seen in force${doubtText(doubt)}`);
+  if (now >= deadline)
+    return failed(
+      situation,
+      status,
+      seen,
+      `STRICT was not seen in force ${untilText(step, deadline)}${doubtText(doubt)}`,
+    );
   return {
     kind: 'Wait',
     phase: 'Enforcing',
@@ -89,6 +98,7 @@ function stale({ now, pace }: Situation, { since }: StepStatus): boolean {
   return now - Date.parse(since) > Math.max(2 * pace.interval, FRESH);
 }
 
-function withoutChange({ changedAt: _, ...step }: StepStatus): StepStatus {
-  return step;
+function untilText({ since }: StepStatus, deadline: number): string {
+  const begin = Date.parse(since);
+  return `between ${clockTime(begin, deadline)} and ${clockTime(deadline, deadline)}`;
 }

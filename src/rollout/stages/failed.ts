@@ -1,19 +1,21 @@
 /** A step that failed after STRICT was written: roll back, or pause where the author wants to decide. */
 import { parseDuration } from '../../api/duration.ts';
-import type { StepStatus } from '../../api/status.ts';
+import type { Status, StepStatus } from '../../api/status.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { bounded, listed, timestamp } from '../text.ts';
-import { about, stepText } from './story.ts';
+import { stageAgain } from './again.ts';
+import { about, LONGEST_REASON, stepText } from './story.ts';
 
 /** `reason` is one sentence without end; `probe` the one that objected. */
-export function failed(situation: Situation, step: StepStatus, reason: string, probe?: string): Move {
+export function failed(situation: Situation, status: Status, step: StepStatus, reason: string, probe?: string): Move {
   const { now, input } = situation;
   const { onFailure, extent, retries, retryAfter } = input.rollout.spec.rollback;
-  const why = bounded(probe ? `probe ${probe}: ${reason}` : reason);
-  if (onFailure === 'Pause') return paused(step, why);
+  // what to do about it must still fit behind it
+  const why = bounded(probe ? `probe ${probe}: ${reason}` : reason, LONGEST_REASON);
+  if (onFailure === 'Pause') return situation.askedAgain(status) ? stageAgain(situation, step) : paused(step, why);
   const generation = input.rollout.metadata.generation;
-  const before = input.rollout.status?.rollback;
+  const before = status.rollback;
   const attempt = (before?.generation === generation ? before.attempt : 0) + 1;
   const at = timestamp(now);
   return onward(
@@ -48,7 +50,7 @@ export function paused(step: StepStatus, why: string): Wait {
     step,
     on: 'decision',
     message: bounded(
-      `${stepText(step)}: ${listed(step.scopes)} STRICT and paused: ${why}; set spec.mode to Revert to go back, or annotate the rollout with a new value of mtlsrollout.io/retry to go on`,
+      `${stepText(step)} is paused: ${why}; what is STRICT stays so until somebody decides: set spec.mode to Revert to go back, or annotate the rollout with a new value of mtlsrollout.io/retry to go on`,
     ),
     stalled: 'StepFailed',
   };

@@ -16,7 +16,7 @@ export function pending(situation: Situation, status: Status): Move {
   if (closed) return closed;
   const at = timestamp(situation.now);
   return onward(
-    { ...step, stage: 'Preparing', since: at, startedAt: at },
+    { ...step, stage: 'Preparing', since: at, startedAt: situation.beginOf(states) },
     {
       reason: 'StepStarted',
       message: `${stepText(step)}: preparing ${listed(step.scopes)}`,

@@ -19,7 +19,7 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
   if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
   const closed = closedGate(situation, step, states);
   if (closed) return closed;
-  const writes = states.flatMap(state => preparation(situation, state));
+  const writes = states.flatMap(state => preparation(situation, state) ?? []);
   if (writes.length > 0) {
     const late = overdue(situation, step);
     return {
@@ -41,14 +41,15 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
   });
 }
 
-function preparation(situation: Situation, state: ScopeState): Write[] {
+/** What is written for a scope that has not moved, before anybody looks for plaintext. */
+export function preparation(situation: Situation, state: ScopeState): Write | undefined {
   const { rollout, world } = situation.input;
-  if (situation.moved(state)) return [];
+  if (situation.moved(state)) return undefined;
   const held = heldDown(situation, state);
-  if (held) return [held];
+  if (held) return held;
   const weak = state.effective.mode === 'DISABLE';
-  if (state.holder && !weak && !situation.drifted(state)) return [];
-  return [raise(rollout, state, 'PERMISSIVE', world.policies)];
+  if (state.holder && !weak && !situation.drifted(state)) return undefined;
+  return raise(rollout, state, 'PERMISSIVE', world.policies);
 }
 
 /** Takes an explicit PERMISSIVE of ours away where a wider policy has become STRICT by other hands. */

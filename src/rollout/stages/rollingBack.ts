@@ -81,7 +81,7 @@ function rollbackText({ extent, wave, scopes }: RollbackStatus): string {
 }
 
 /** Everything that carries a mark of this rollout, last of the plan first. */
-function marked({ input, plan, uid }: Situation): Marked[] {
+export function marked({ input, plan, uid }: Situation): Marked[] {
   const { world } = input;
   const order = new Map([...plan.scopes.values()].map(({ scope }, place) => [slotKey(scopeSlot(scope)), place]));
   const namespaces = new Set([...world.namespaces.map(({ name }) => name), world.rootNamespace]);
@@ -109,7 +109,8 @@ function within(
 function restorations(left: readonly Marked[]): { writes: Write[]; damaged: string | undefined } {
   const writes: Write[] = [];
   let damaged: string | undefined;
-  for (const { policy, mark } of left.slice(0, BATCH)) {
+  for (const { policy, mark } of left) {
+    if (writes.length === BATCH) break;
     const write = restore(policy, mark);
     if (write) writes.push(write);
     else

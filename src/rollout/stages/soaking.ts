@@ -1,15 +1,15 @@
 /** Soaking: STRICT is in force; the step must stay healthy for its soak and end in N healthy rounds in a row. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { interfered, suspended } from '../gates.ts';
-import { enter, type Move, onward } from '../move.ts';
+import { interfered, suspended, wasHeld } from '../gates.ts';
+import type { Move } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
 import type { Situation } from '../situation.ts';
-import { clockTime, listed, timestamp } from '../text.ts';
-import { again } from './again.ts';
+import { clockTime, listed } from '../text.ts';
+import { again, resumed, stageAgain } from './again.ts';
 import { deadlineOf } from './deadline.ts';
 import { done, doneByOthers } from './done.ts';
 import { failed, paused } from './failed.ts';
-import { about, doubtText, progressOf, stepText } from './story.ts';
+import { doubtText, progressOf, stepText } from './story.ts';
 
 export function soaking(situation: Situation, status: Status, step: StepStatus): Move {
   const { now, pace } = situation;
@@ -19,18 +19,20 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const held = suspended(situation, step) ?? pausedAfterFailure(situation, status, step);
   if (held) return held;
+  if (wasHeld(situation, status, step)) return resumed(situation, step);
 
   const round = newRound(situation, 'Soak', step);
   const seen = round ? afterRound(step, round) : step;
   const doubt = objection(situation, status, seen);
   if (seen.failures > pace.failureLimit)
-    return failed(situation, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);
+    return failed(situation, status, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);
   const end = soakEnd(situation, step);
   if (seen.healthyRounds >= pace.successes && now >= end) return done(seen);
   const deadline = deadlineOf(situation, step);
   if (now >= deadline)
     return failed(
       situation,
+      status,
       seen,
       `no ${pace.successes} healthy rounds in a row before ${clockTime(deadline, now)}${doubtText(doubt)}`,
     );
@@ -56,17 +58,7 @@ function pausedAfterFailure(situation: Situation, status: Status, step: StepStat
   const late = now >= deadlineOf(situation, step);
   if (input.rollout.spec.rollback.onFailure !== 'Pause' || (step.failures <= pace.failureLimit && !late))
     return undefined;
-  if (situation.askedAgain(status))
-    return onward(
-      enter(step, 'Soaking', timestamp(now)),
-      {
-        reason: 'StepRetried',
-        message: `${stepText(step)}: soaking ${listed(step.scopes)} again`,
-        severity: 'Normal',
-        ...about(step),
-      },
-      { retried: situation.retryValue },
-    );
+  if (situation.askedAgain(status)) return stageAgain(situation, step);
   const doubt = objection(situation, status, step);
   return paused(step, doubt ? `probe ${doubt.name}: ${doubt.message}` : 'no healthy rounds before the deadline');
 }

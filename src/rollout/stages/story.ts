@@ -1,7 +1,10 @@
 /** The sentences that the stages of a step share. */
 import type { Observation, StepStatus } from '../../api/status.ts';
 import type { Situation } from '../situation.ts';
-import { clockTime } from '../text.ts';
+import { bounded, clockTime } from '../text.ts';
+
+/** A message holds 1024 characters; what somebody should do about a reason has to fit behind it. */
+export const LONGEST_REASON = 600;
 
 /** `wave core, step 3/7`. */
 export function stepText({ wave, index, of }: StepStatus): string {
@@ -21,5 +24,5 @@ export function progressOf({ pace, now }: Situation, { healthyRounds, since }: S
 
 /** What stands in the way, as the end of a sentence. */
 export function doubtText(doubt: Observation | undefined): string {
-  return doubt ? `; probe ${doubt.name} says ${doubt.verdict}: ${doubt.message}` : '';
+  return doubt ? `; probe ${doubt.name} says ${doubt.verdict}: ${bounded(doubt.message, LONGEST_REASON)}` : '';
 }

@@ -95,6 +95,22 @@ export function decode(
   return { apiVersion, kind: ownKind, metadata, ...((schema ? fillDefaults(pruned, schema) : rest) as JsonObject) };
 }
 
+/** Server-side apply takes no field that the schema does not know, whatever the strictness. */
+export function refuseUnknown(resource: Resource, given: GivenObject): void {
+  if (!resource.schema) return;
+  const { apiVersion, kind, metadata, ...rest } = given;
+  const unknown: string[] = [];
+  prune(rest, bodySchema(resource.schema), '', unknown);
+  const [first] = unknown;
+  if (first === undefined) return;
+  const which = `${metadata.namespace ?? ''}/${metadata.name ?? ''}; ${apiVersion}, Kind=${kind}`;
+  throw new ApiFailure(
+    500,
+    '',
+    `failed to create typed patch object (${which}): .${first}: field not declared in schema`,
+  );
+}
+
 function undecodable({ kind, version }: Resource, problems: string): ApiFailure {
   return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${problems}`);
 }
@@ -116,10 +132,17 @@ export function refuseInvalid(
   resource: Resource,
   object: KubeObject,
   old: KubeObject | undefined,
-  known: Cause[],
+  known: readonly Cause[],
+  subresource?: 'status',
 ): void {
   const found = [...known, ...metadataProblems(object.metadata), ...contentProblems(resource, object, old)];
-  if (found.length > 0) throw invalid(resource, object.metadata.name, found);
+  // a write of the status alone speaks of fields from there on
+  const told = found.map(cause =>
+    subresource ? { ...cause, message: cause.message.replace(/\bstatus\.(\S+ in body)/, '$1') } : cause,
+  );
+  // both faces of an Event are one kind when it comes to its rules: that of the table
+  const group = resource.table.split('.').slice(1).join('.');
+  if (told.length > 0) throw invalid({ ...resource, group }, object.metadata.name, told);
 }
 
 function contentProblems(resource: Resource, object: KubeObject, old: KubeObject | undefined): Cause[] {
@@ -161,6 +184,7 @@ function ruleCause(problem: string, object: KubeObject): Cause {
   const [, field = '', why = problem] = /^([A-Za-z_][\w.[\]-]*): (.*)$/s.exec(problem) ?? [];
   const keys = field.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
   const value = keys.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : valueAt(at, [key])), object);
+  if (why === 'Required value') return { reason: 'FieldValueRequired', field, message: why };
   const shown = value === undefined || typeof value === 'object' ? '' : `${JSON.stringify(value)}: `;
   return { reason: 'FieldValueInvalid', field: field || '<nil>', message: `Invalid value: ${shown}${why}` };
 }

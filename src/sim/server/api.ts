@@ -6,6 +6,7 @@ import {
   badRequest,
   invalid,
   methodNotAllowed,
+  NoSuchPath,
   notFound,
   type Status,
   unsupportedMediaType,
@@ -101,6 +102,7 @@ export class Api {
         return answer(200, this.#deleteAll(resource, namespace, request));
       case 'PUT':
       case 'PATCH':
+        throw badRequest('name must be provided');
       default:
         throw methodNotAllowed();
     }

@@ -1,12 +1,12 @@
 /** Server-side apply: what an applied configuration owns, whom it disputes a field with, and what it makes of the object. */
 import { ApiFailure, badRequest } from './failure.ts';
-import { type Author, fieldsOf, leavesOf, union, valueOf, without } from './managedFields.ts';
+import { type Author, fieldsOf, leavesOf, union, valueOf } from './managedFields.ts';
 import { type GivenObject, isObject, type JsonObject, type KubeObject, sameJson, withMember } from './value.ts';
 
 /** The fields that are the applier's after this apply. */
 export function ownedByApply(given: GivenObject): JsonObject {
   if (given.metadata.managedFields) throw badRequest('metadata.managedFields must be nil');
-  return fieldsOf(given, false);
+  return fieldsOf(given, 'none');
 }
 
 /** Throws 409 when somebody else owns a field that would change. */
@@ -21,13 +21,18 @@ export function refuseConflicts(applied: JsonObject, given: GivenObject, current
       return disputed.map(path => ({ reason: 'FieldManagerConflict', message, field: fieldPath(path) }));
     });
   if (causes.length === 0) return;
-  const fields = [...new Set(causes.map(cause => cause.field))];
-  const first = causes[0]!;
-  const text =
-    causes.length === 1
-      ? `1 conflict: ${first.message}: ${first.field}`
-      : `${causes.length} conflicts: ${[...new Set(causes.map(cause => cause.message))].join(', ')}:\n${fields.map(field => `- ${field}`).join('\n')}`;
-  throw new ApiFailure(409, 'Conflict', `Apply failed with ${text}`, { causes });
+  throw new ApiFailure(409, 'Conflict', `Apply failed with ${disputeText(causes)}`, { causes });
+}
+
+/** One line for one field, a list under each manager for more. */
+function disputeText(causes: readonly { message: string; field: string }[]): string {
+  const [first] = causes;
+  if (first && causes.length === 1) return `1 conflict: ${first.message}: ${first.field}`;
+  const lines = [...new Set(causes.map(cause => cause.message))].flatMap(message => [
+    `${message.replace(/^conflict with/, 'conflicts with')}:`,
+    ...causes.filter(cause => cause.message === message).map(cause => `- ${cause.field}`),
+  ]);
+  return `${causes.length} conflicts: ${lines.join('\n')}`;
 }
 
 /** The object after the apply: what was given is set, what the applier gave up and nobody else owns is removed. */
@@ -40,7 +45,9 @@ export function appliedTo(current: KubeObject, given: GivenObject, applied: Json
   );
   const others = (current.metadata.managedFields ?? []).filter(entry => entry !== mine);
   const ownedByOthers = others.reduce<JsonObject>((all, entry) => union(all, entry.fieldsV1), {});
-  const givenUp = leavesOf(without(without(mine?.fieldsV1 ?? {}, applied), ownedByOthers));
+  const givenUp = leavesOf(mine?.fieldsV1 ?? {}).filter(
+    path => !touches(applied, path) && !touches(ownedByOthers, path),
+  );
   let next: unknown = current;
   for (const path of givenUp) next = removed(next, path);
   return overlaid(next, given) as JsonObject;

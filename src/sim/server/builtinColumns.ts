@@ -36,9 +36,9 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     age,
     wide('Selector', selector),
   ],
-  ConfigMap: [{ ...text('Data', entries), type: 'integer' }, age],
-  Secret: [text('Type', '.type'), { ...text('Data', entries), type: 'integer' }, age],
-  ServiceAccount: [{ ...text('Secrets', object => listAt(object, 'secrets').length), type: 'integer' }, age],
+  ConfigMap: [text('Data', entries), age],
+  Secret: [text('Type', '.type'), text('Data', entries), age],
+  ServiceAccount: [text('Secrets', object => listAt(object, 'secrets').length), age],
   Node: [text('Status', nodeStatus), text('Version', '.status.nodeInfo.kubeletVersion'), age],
   Event: [
     text('Last Seen', (event, now) => humanAge(lastSeen(event), now)),

@@ -1,5 +1,5 @@
 /** The resources of Kubernetes itself that the server knows, as far as the operator and kubectl need them. */
-import { completeEvent, eventFromStored, eventToStored } from './events.ts';
+import { completeEvent, eventFromStored, eventProblems, eventToStored } from './events.ts';
 import { builtinColumns } from './builtinColumns.ts';
 import { definitionProblems, established } from './customResources.ts';
 import { defineResource, type Resource, type ResourceSketch } from './resource.ts';
@@ -106,6 +106,7 @@ const SKETCHES: ResourceSketch[] = [
     createOnUpdate: true,
     selectableFields: EVENT_FIELDS,
     prepare: completeEvent,
+    validate: eventProblems,
   },
   {
     group: 'events.k8s.io',
@@ -116,6 +117,7 @@ const SKETCHES: ResourceSketch[] = [
     createOnUpdate: true,
     table: 'events',
     selectableFields: ['reason', 'type', 'regarding.kind', 'regarding.name', 'regarding.namespace', 'regarding.uid'],
+    validate: eventProblems,
     read: eventFromStored,
     stored: eventToStored,
   },

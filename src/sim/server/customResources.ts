@@ -1,6 +1,5 @@
 /** CustomResourceDefinitions: what they make the server serve, and what the server says about them. */
-import type { Column, Resource } from './resource.ts';
-import { defineResource } from './resource.ts';
+import { type Column, defineResource, type Resource, type Validator } from './resource.ts';
 import type { Schema } from './schema.ts';
 import type { JsonObject, KubeObject } from './value.ts';
 
@@ -30,8 +29,6 @@ interface Version {
   additionalPrinterColumns?: (Omit<Column, 'value' | 'priority'> & { jsonPath: string; priority?: number })[];
 }
 
-export type Validator = (object: KubeObject, old?: KubeObject) => readonly string[];
-
 /** One resource for each served version; all share one table, in the form of the storage version. */
 export function resourcesOf(definition: KubeObject, validators: Readonly<Record<string, Validator>>): Resource[] {
   const { group, scope, names, versions } = definition.spec as Definition;
@@ -55,10 +52,28 @@ export function resourcesOf(definition: KubeObject, validators: Readonly<Record<
         unconditionalUpdate: false,
         selectableFields: (version.selectableFields ?? []).map(field => field.jsonPath.replace(/^\./, '')),
         schema: version.schema?.openAPIV3Schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-        validate: validators[`${names.plural}.${group}`],
+        validate: rulesOf(version.schema?.openAPIV3Schema, validators[`${names.plural}.${group}`]),
         columns: version.additionalPrinterColumns && columnsOf(version.additionalPrinterColumns),
       }),
     );
+}
+
+/**
+ * The validator as far as it says what the definition's own CEL rules say, so that nothing is refused here that a
+ * real server would take. A definition without such rules leaves all to the validator.
+ */
+function rulesOf(schema: Schema | undefined, validator: Validator | undefined): Validator | undefined {
+  const said = schema ? messagesIn(schema) : [];
+  if (!validator || said.length === 0) return validator;
+  return (object, old) =>
+    validator(object, old).filter(problem => said.some(message => problem.endsWith(`: ${message}`)));
+}
+
+function messagesIn(schema: Schema): string[] {
+  const own = (schema['x-kubernetes-validations'] ?? []).flatMap(({ message }) => message ?? []);
+  const { items, additionalProperties, properties = {} } = schema;
+  const below = [...Object.values(properties), items, additionalProperties].filter(each => typeof each === 'object');
+  return [...own, ...below.flatMap(messagesIn)];
 }
 
 function columnsOf(columns: NonNullable<Version['additionalPrinterColumns']>): Column[] {

@@ -70,7 +70,7 @@ function entriesOf(resource: Resource): JsonObject[] {
     singularName: singular,
     namespaced,
     kind,
-    verbs: VERBS,
+    verbs: kind === 'Namespace' ? VERBS.filter(verb => verb !== 'deletecollection') : VERBS,
     ...(shortNames.length > 0 && { shortNames }),
     ...(categories.length > 0 && { categories }),
   };

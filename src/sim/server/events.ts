@@ -8,7 +8,7 @@ export function eventFromStored(stored: KubeObject): KubeObject {
     apiVersion: 'events.k8s.io/v1',
     ...(involvedObject !== undefined && { regarding: involvedObject }),
     ...(message !== undefined && { note: message }),
-    ...(reportingComponent !== undefined && { reportingController: reportingComponent }),
+    ...(reportingComponent !== '' && reportingComponent !== undefined && { reportingController: reportingComponent }),
     ...(isObject(source) && { deprecatedSource: source }),
     ...(firstTimestamp !== undefined && { deprecatedFirstTimestamp: firstTimestamp }),
     ...(lastTimestamp !== undefined && { deprecatedLastTimestamp: lastTimestamp }),
@@ -51,4 +51,25 @@ export function completeEvent(event: KubeObject): KubeObject {
     reportingInstance: '',
     ...event,
   };
+}
+
+/** What a server checks of an Event; the newer face, and any with an eventTime, must say more. */
+export function eventProblems(event: KubeObject): string[] {
+  const isNewFace = event.apiVersion === 'events.k8s.io/v1';
+  const about = (isNewFace ? event.regarding : event.involvedObject) ?? {};
+  const { namespace = '' } = event.metadata;
+  const found: string[] = [];
+  const aboutNamespace = isObject(about) && typeof about.namespace === 'string' ? about.namespace : '';
+  const hasTime = typeof event.eventTime === 'string';
+  if (
+    aboutNamespace === ''
+      ? namespace !== 'default' && !(hasTime && namespace === 'kube-system')
+      : !hasTime && aboutNamespace !== namespace
+  ) {
+    found.push('involvedObject.namespace: does not match event.namespace');
+  }
+  if (!isNewFace && !hasTime) return found;
+  const controller = isNewFace ? 'reportingController' : 'reportingComponent';
+  const needed = [controller, 'reportingInstance', 'action', 'reason', ...(isNewFace ? ['eventTime'] : [])];
+  return [...found, ...needed.filter(field => !event[field]).map(field => `${field}: Required value`)];
 }

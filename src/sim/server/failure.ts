@@ -66,12 +66,17 @@ export class NoSuchPath extends Error {
   }
 }
 
+/** The version is one of Kubernetes' own, but has no such resource. */
+export function noSuchResource(): ApiFailure {
+  return new ApiFailure(404, 'NotFound', 'the server could not find the requested resource', {});
+}
+
 export function notFound(resource: Named, name: string): ApiFailure {
   return new ApiFailure(404, 'NotFound', `${qualified(resource)} "${name}" not found`, detailsOf(resource, name));
 }
 
-export function alreadyExists(resource: Named, name: string): ApiFailure {
-  const message = `${qualified(resource)} "${name}" already exists`;
+export function alreadyExists(resource: Named, name: string, isLeaving: boolean): ApiFailure {
+  const message = `${isLeaving ? 'object is being deleted: ' : ''}${qualified(resource)} "${name}" already exists`;
   return new ApiFailure(409, 'AlreadyExists', message, detailsOf(resource, name));
 }
 
@@ -95,7 +100,7 @@ export function invalid(resource: Named, name: string, causes: readonly Cause[])
   return new ApiFailure(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {
     ...(name && { name }),
     ...(resource.group && { group: resource.group }),
-    kind: resource.kind,
+    ...(resource.kind && { kind: resource.kind }),
     causes: causes.map(cause => ({ reason: cause.reason, message: cause.message, field: cause.field })),
   });
 }

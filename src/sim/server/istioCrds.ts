@@ -1,27 +1,53 @@
 /** Compact definitions of the two Istio resources that a rollout writes; the fields it sets are checked, the rest is kept. */
-import type { Validator } from './customResources.ts';
+import type { Validator } from './resource.ts';
 import type { Schema } from './schema.ts';
 import { isObject, type KubeObject, valueAt } from './value.ts';
 
+const rules = (...said: { message: string; rule: string }[]) => ({ 'x-kubernetes-validations': said });
+
 const mtls: Schema = {
   type: 'object',
-  nullable: true,
   properties: { mode: { type: 'string', enum: ['UNSET', 'DISABLE', 'PERMISSIVE', 'STRICT'] } },
 };
 
-const strings: Schema = {
+const selector: Schema = {
   type: 'object',
-  additionalProperties: { type: 'string', maxLength: 63 },
-  maxProperties: 4096,
+  properties: {
+    matchLabels: {
+      type: 'object',
+      additionalProperties: {
+        type: 'string',
+        maxLength: 63,
+        ...rules({ message: 'wildcard not allowed in label value match', rule: '!self.contains("*")' }),
+      },
+      maxProperties: 4096,
+      ...rules(
+        { message: 'wildcard not allowed in label key match', rule: 'self.all(key, !key.contains("*"))' },
+        { message: 'key must not be empty', rule: 'self.all(key, key.size() != 0)' },
+      ),
+    },
+  },
 };
 
 const peerAuthenticationSpec: Schema = {
   type: 'object',
   properties: {
     mtls,
-    portLevelMtls: { type: 'object', additionalProperties: { ...mtls, nullable: false }, minProperties: 1 },
-    selector: { type: 'object', properties: { matchLabels: strings } },
+    portLevelMtls: {
+      type: 'object',
+      additionalProperties: mtls,
+      minProperties: 1,
+      ...rules({
+        message: 'port must be between 1-65535',
+        rule: 'self.all(key, 0 < int(key) && int(key) <= 65535)',
+      }),
+    },
+    selector,
   },
+  ...rules({
+    message: 'portLevelMtls requires selector',
+    rule: 'has(self.portLevelMtls) ? (((has(self.selector) && has(self.selector.matchLabels)) ? self.selector.matchLabels : {}).size() > 0) : true',
+  }),
 };
 
 const clientTls: Schema = {
@@ -57,7 +83,7 @@ const destinationRuleSpec: Schema = {
     host: { type: 'string' },
     trafficPolicy,
     exportTo: { type: 'array', items: { type: 'string' } },
-    workloadSelector: { type: 'object', properties: { matchLabels: strings } },
+    workloadSelector: selector,
     subsets: {
       type: 'array',
       items: {
@@ -93,7 +119,7 @@ function definition(group: string, names: Names, spec: Schema, columns: object[]
         ...names,
         singular: names.kind.toLowerCase(),
         listKind: `${names.kind}List`,
-        categories: ['istio-io', group.split('.')[0]],
+        categories: ['istio-io', `${group.split('.')[0]}-istio-io`],
       },
       versions: versions.map((name, index) => ({
         name,
@@ -139,33 +165,39 @@ export function istioDefinitions(): object[] {
         },
         age,
       ],
-      ['v1', 'v1beta1', 'v1alpha3'],
+      ['v1', 'v1alpha3', 'v1beta1'],
     ),
   ];
 }
 
 /** The CEL rules of Istio's own definitions, written out. */
 export const istioValidators: Readonly<Record<string, Validator>> = {
-  'peerauthentications.security.istio.io': peerAuthenticationProblems,
+  'peerauthentications.security.istio.io': object => [
+    ...portProblems(object),
+    ...selectorProblems(object, 'spec.selector.matchLabels'),
+  ],
+  'destinationrules.networking.istio.io': object => selectorProblems(object, 'spec.workloadSelector.matchLabels'),
 };
 
-function peerAuthenticationProblems(object: KubeObject): string[] {
-  const found: string[] = [];
+function portProblems(object: KubeObject): string[] {
   const ports = valueAt(object, ['spec', 'portLevelMtls']);
+  if (!isObject(ports)) return [];
+  const found: string[] = [];
   const labels = valueAt(object, ['spec', 'selector', 'matchLabels']);
-  if (isObject(ports)) {
-    if (!isObject(labels) || Object.keys(labels).length === 0) {
-      found.push('spec: portLevelMtls requires selector');
-    }
-    const isPort = (key: string) => /^[0-9]+$/.test(key) && Number(key) >= 1 && Number(key) <= 65535;
-    if (!Object.keys(ports).every(isPort)) found.push('spec.portLevelMtls: port must be between 1-65535');
-  }
-  if (isObject(labels)) {
-    const keys = Object.keys(labels);
-    if (keys.some(key => key === '')) found.push('spec.selector.matchLabels: key must not be empty');
-    if ([...keys, ...Object.values(labels)].some(text => String(text).includes('*'))) {
-      found.push('spec.selector.matchLabels: wildcard not allowed in label key match');
-    }
-  }
+  if (!isObject(labels) || Object.keys(labels).length === 0) found.push('spec: portLevelMtls requires selector');
+  const isPort = (key: string) => /^[0-9]+$/.test(key) && Number(key) >= 1 && Number(key) <= 65535;
+  if (!Object.keys(ports).every(isPort)) found.push('spec.portLevelMtls: port must be between 1-65535');
+  return found;
+}
+
+function selectorProblems(object: KubeObject, path: string): string[] {
+  const labels = valueAt(object, path.split('.'));
+  if (!isObject(labels)) return [];
+  const found = Object.entries(labels)
+    .filter(([, value]) => String(value).includes('*'))
+    .map(([key]) => `${path}.${key}: wildcard not allowed in label value match`);
+  const keys = Object.keys(labels);
+  if (keys.some(key => key.includes('*'))) found.push(`${path}: wildcard not allowed in label key match`);
+  if (keys.includes('')) found.push(`${path}: key must not be empty`);
   return found;
 }

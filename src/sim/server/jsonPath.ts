@@ -55,7 +55,7 @@ const TOKENS: { pattern: RegExp; step(match: RegExpExecArray): Step }[] = [
     },
   },
   {
-    pattern: /^\.?((?:[\w-]|\\.)+)/,
+    pattern: /^\.?((?:[\w/-]|\\.)+)/,
     step:
       ([, name = '']) =>
       values =>

@@ -1,5 +1,5 @@
 /** LIST: selectors, pages that all show the same revision, and lists as of a revision. */
-import { badRequest, expired, tooLargeVersion } from './failure.ts';
+import { badRequest, expired, invalid, tooLargeVersion } from './failure.ts';
 import type { Resource } from './resource.ts';
 import { fieldMatcher, labelMatcher, singleName } from './selectors.ts';
 import { keyOf, type Store } from './store.ts';
@@ -72,12 +72,32 @@ interface Start {
 function startOf(store: Store, query: Query): Start {
   if (query.continue) return continued(store, query.continue);
   const version = parseVersion(query.resourceVersion);
+  checkMatch(query.resourceVersionMatch, query.resourceVersion);
   if (version > store.revision) throw tooLargeVersion(version, store.revision);
   if (query.resourceVersionMatch === 'Exact' && version > 0) {
     if (version < store.compacted) throw expired('The provided resource version is too old');
     return { revision: version, after: undefined };
   }
   return { revision: store.revision, after: undefined };
+}
+
+function checkMatch(match: string | undefined, version: string | undefined): void {
+  if (!match) return;
+  const field = 'resourceVersionMatch';
+  const refuse = (reason: string, message: string) =>
+    invalid({ group: 'meta.k8s.io', plural: '', kind: 'ListOptions' }, '', [{ reason, field, message }]);
+  if (!version) {
+    const why = 'resourceVersionMatch is forbidden unless resourceVersion is provided';
+    throw refuse('FieldValueForbidden', `Forbidden: ${why}`);
+  }
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    const supported = 'supported values: "Exact", "NotOlderThan", ""';
+    throw refuse('FieldValueNotSupported', `Unsupported value: ${JSON.stringify(match)}: ${supported}`);
+  }
+  if (match === 'Exact' && version === '0') {
+    const why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
+    throw refuse('FieldValueForbidden', `Forbidden: ${why}`);
+  }
 }
 
 const TOO_OLD =
@@ -99,8 +119,10 @@ function parseToken(text: string): { revision: number; after: string } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(text, 'base64url').toString());
-  } catch (error) {
-    throw badRequest(`invalid continue token: continue key is not valid: ${(error as Error).message}`);
+  } catch {
+    const first = Buffer.from(text, 'base64url').toString()[0] ?? '';
+    const why = `invalid character '${first}' looking for beginning of value`;
+    throw badRequest(`invalid continue token: continue key is not valid: ${why}`);
   }
   const { rv, start }: JsonObject = isObject(parsed) ? parsed : {};
   if (typeof rv !== 'number' || typeof start !== 'string') {
@@ -111,8 +133,8 @@ function parseToken(text: string): { revision: number; after: string } {
 
 function parseLimit(text: string | undefined): number {
   const limit = Number(text ?? 0);
-  if (!Number.isInteger(limit) || limit < 0) throw badRequest(`invalid limit: ${text}`);
-  return limit === 0 ? Number.POSITIVE_INFINITY : limit;
+  if (!Number.isInteger(limit)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return limit <= 0 ? Number.POSITIVE_INFINITY : limit;
 }
 
 /** 0 for none. */

@@ -20,6 +20,10 @@ export interface Author {
   subresource: string | undefined;
   /** RFC 3339, whole seconds. */
   time: string;
+  /** How the resource's objects are marked. */
+  marks: 'all' | 'maps';
+  /** Fields that this kind of write sets for nobody, such as the status when it has a door of its own. */
+  unowned: JsonObject;
 }
 
 /** Metadata that the server sets itself and that nobody owns. */
@@ -36,35 +40,49 @@ const UNOWNED = new Set([
   'managedFields',
 ]);
 
-/** The fields of an object that can be owned; `self` marks each object itself with ".", as updates do. */
-export function fieldsOf(object: GivenObject, self: boolean): JsonObject {
+/** Members of built-in objects that are maps; the others are structures, which are not marked. */
+const MAPS = new Set(['labels', 'annotations', 'finalizers', 'ownerReferences', 'data', 'binaryData', 'matchLabels']);
+
+/** Members of built-in objects that are owned as a whole. */
+const REFERENCES = new Set(['involvedObject', 'regarding', 'related']);
+
+type Marks = 'all' | 'maps' | 'none';
+
+/**
+ * The fields of an object that can be owned. An update marks each object itself, too, with "." (of built-in
+ * objects only the maps); an apply marks none.
+ */
+export function fieldsOf(object: GivenObject, marks: Marks): JsonObject {
   const { apiVersion: _version, kind: _kind, metadata, ...rest } = object;
   const meta = Object.fromEntries(Object.entries(metadata).filter(([name]) => !UNOWNED.has(name)));
-  const fields = setOf(rest, self);
-  delete fields['.'];
-  const metaFields = setOf(meta, self);
-  delete metaFields['.'];
-  if (Array.isArray(meta.finalizers)) metaFields['f:finalizers'] = setOfItems(meta.finalizers, self);
+  const { '.': _self, ...fields } = setOf(rest, marks);
+  const { '.': _own, ...metaFields } = setOf(meta, marks);
+  if (Array.isArray(meta.finalizers)) {
+    const items = meta.finalizers.map(item => [`v:${JSON.stringify(item)}`, {}] as const);
+    metaFields['f:finalizers'] = { ...(marks !== 'none' && { '.': {} }), ...Object.fromEntries(items) };
+  }
   return Object.keys(metaFields).length > 0 ? { 'f:metadata': metaFields, ...fields } : fields;
 }
 
-function setOf(value: JsonObject, self: boolean): JsonObject {
-  const members = Object.entries(value).map(([name, member]) => {
-    const inner = isObject(member) && Object.keys(member).length > 0 ? setOf(member, self) : {};
-    return [`f:${name}`, inner] as const;
+function setOf(value: JsonObject, marks: Marks, name = ''): JsonObject {
+  const isMarked = marks === 'all' || (marks === 'maps' && MAPS.has(name));
+  const isTyped = marks === 'maps';
+  const told = Object.entries(value).filter(([, member]) => !isTyped || (member !== null && member !== ''));
+  const members = told.map(([key, member]) => {
+    const isWhole = !isObject(member) || Object.keys(member).length === 0 || (isTyped && REFERENCES.has(key));
+    // an apply that gives an empty object asks for the object, not for its members
+    const empty = marks === 'none' && isObject(member) ? { '.': {} } : {};
+    const inner = isWhole ? empty : setOf(member, marks, key);
+    return [`f:${key}`, inner] as const;
   });
-  return Object.fromEntries(self ? [['.', {}] as const, ...members] : members);
-}
-
-function setOfItems(items: unknown[], self: boolean): JsonObject {
-  const members = items.map(item => [`v:${JSON.stringify(item)}`, {}] as const);
-  return Object.fromEntries(self ? [['.', {}] as const, ...members] : members);
+  return { ...(isMarked && { '.': {} }), ...Object.fromEntries(members) };
 }
 
 /** Entries after a write by PUT or PATCH: what changed is the author's now, and nobody else's any more. */
 export function managedAfterUpdate(next: KubeObject, old: KubeObject | undefined, author: Author): ManagedFields[] {
-  const present = fieldsOf(next, true);
-  const changed = old ? changedFields(next, old, present) : present;
+  const present = fieldsOf(next, author.marks);
+  const mine = without(present, author.unowned);
+  const changed = old ? changedFields(next, old, mine) : mine;
   const entries = (old?.metadata.managedFields ?? []).flatMap(entry => {
     const kept = both(isAuthor(entry, author) ? entry.fieldsV1 : without(entry.fieldsV1, changed), present);
     return isAuthor(entry, author) ? [withFields(entry, kept)] : nonEmpty(withFields(entry, kept));
@@ -79,8 +97,9 @@ export function managedAfterApply(
   applied: JsonObject,
   author: Author,
 ): ManagedFields[] {
-  const present = union(fieldsOf(next, true), applied);
-  const changed = old ? changedFields(next, old, fieldsOf(next, true)) : {};
+  const own = fieldsOf(next, author.marks);
+  const present = union(own, applied);
+  const changed = old ? changedFields(next, old, own) : {};
   const entries = (old?.metadata.managedFields ?? []).flatMap(entry => {
     if (isAuthor(entry, author)) return [withFields(entry, entry.fieldsV1)];
     return nonEmpty(withFields(entry, both(without(entry.fieldsV1, changed), present)));
@@ -96,7 +115,7 @@ function withAuthor(
   const { time, manager, operation, apiVersion, subresource } = author;
   const mine = entries.find(entry => isAuthor(entry, author));
   const fieldsV1 = change(mine?.fieldsV1 ?? {});
-  if (mine && sameJson(mine.fieldsV1, fieldsV1)) return entries;
+  if (mine && Object.keys(fieldsV1).length > 0 && sameJson(mine.fieldsV1, fieldsV1)) return entries;
   const entry: ManagedFields = {
     manager,
     operation,
@@ -157,8 +176,8 @@ export function valueOf(object: unknown, path: readonly string[]): unknown {
 export function leavesOf(fields: JsonObject, path: readonly string[] = []): string[][] {
   return Object.entries(fields).flatMap(([key, inner]) => {
     if (key === '.') return [];
-    const below = isObject(inner) ? leavesOf(inner, [...path, key]) : [];
-    return below.length > 0 ? below : [[...path, key]];
+    const at = [...path, key];
+    return isObject(inner) && Object.keys(inner).length > 0 ? leavesOf(inner, at) : [at];
   });
 }
 
@@ -166,15 +185,22 @@ export function union(a: JsonObject, b: JsonObject): JsonObject {
   const merged = new Map(Object.entries(a));
   for (const [key, inner] of Object.entries(b)) {
     const mine = merged.get(key);
-    merged.set(key, isObject(mine) && isObject(inner) ? union(mine, inner) : inner);
+    merged.set(key, isObject(mine) && isObject(inner) ? joined(mine, inner) : inner);
   }
   return Object.fromEntries(merged);
+}
+
+/** A leaf that joins a set with members marks that set itself. */
+function joined(a: JsonObject, b: JsonObject): JsonObject {
+  const isLeaf = (fields: JsonObject) => Object.keys(fields).length === 0;
+  return isLeaf(a) === isLeaf(b) ? union(a, b) : { '.': {}, ...a, ...b };
 }
 
 export function without(a: JsonObject, b: JsonObject): JsonObject {
   const kept = Object.entries(a).flatMap(([key, inner]) => {
     if (!Object.hasOwn(b, key)) return [[key, inner] as const];
-    const left = isObject(inner) && isObject(b[key]) ? without(inner, b[key]) : {};
+    const isWhole = isObject(b[key]) && Object.keys(b[key]).length === 0;
+    const left = isObject(inner) && isObject(b[key]) && !isWhole ? without(inner, b[key]) : {};
     return Object.keys(left).length > 0 ? [[key, leafIfBare(left)] as const] : [];
   });
   return Object.fromEntries(kept);

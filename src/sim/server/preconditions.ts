@@ -10,7 +10,7 @@ export function checkVersion(resource: Resource, kind: 'put' | 'patch', given: G
   if (metadata.name !== undefined && metadata.name !== name) {
     throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   }
-  if (kind === 'put' && metadata.name === undefined) {
+  if (metadata.name === undefined) {
     throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   }
   if (kind === 'put' && metadata.uid && metadata.uid !== current.metadata.uid) {

@@ -1,5 +1,5 @@
 /** A resource as one group and version serves it, and the table of all that are served. */
-import { NoSuchPath, qualified } from './failure.ts';
+import { noSuchResource, NoSuchPath, qualified } from './failure.ts';
 import type { Schema } from './schema.ts';
 import type { KubeObject } from './value.ts';
 
@@ -13,6 +13,9 @@ export interface Column {
   priority: number;
   value: string | ((object: KubeObject, now: number) => unknown);
 }
+
+/** Rules beyond the schema; each problem is one sentence: `spec.ports: must not be empty`. */
+export type Validator = (object: KubeObject, old?: KubeObject) => readonly string[];
 
 export interface Resource {
   group: string;
@@ -42,8 +45,8 @@ export interface Resource {
   selectableFields: readonly string[];
   /** Undefined: the server knows no schema and keeps every field. */
   schema?: Schema | undefined;
-  /** Rules beyond the schema, each problem one sentence (`spec.ports: must not be empty`). */
-  validate?: ((object: KubeObject, old?: KubeObject) => readonly string[]) | undefined;
+  /** Rules beyond the schema. */
+  validate?: Validator | undefined;
   columns?: readonly Column[] | undefined;
   /** Fills in what the server fills in on every write. */
   prepare?: ((object: KubeObject, old?: KubeObject) => KubeObject) | undefined;
@@ -115,8 +118,9 @@ export class ResourceTable {
 
   get(apiVersion: string, plural: string): Resource {
     const found = this.find(apiVersion, plural);
-    if (!found) throw new NoSuchPath();
-    return found;
+    if (found) return found;
+    const isBuiltin = this.all().some(resource => resource.apiVersion === apiVersion && !resource.schema);
+    throw isBuiltin ? noSuchResource() : new NoSuchPath();
   }
 
   ofKind(apiVersion: string, kind: string): Resource | undefined {

@@ -32,6 +32,7 @@ export interface Schema {
   'x-kubernetes-embedded-resource'?: boolean;
   'x-kubernetes-list-type'?: string;
   'x-kubernetes-list-map-keys'?: readonly string[];
+  'x-kubernetes-validations'?: readonly { rule: string; message?: string }[];
 }
 
 const TYPE_NAMES: Record<string, (value: unknown) => boolean> = {

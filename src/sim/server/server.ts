@@ -5,23 +5,19 @@
 import type { Clock } from '../../cluster/clock.ts';
 import type { KubeRequest, KubeResponse, KubeStream, Transport } from '../../cluster/transport.ts';
 import { parseRollout } from '../../api/validate.ts';
-import { allowAll, type Allow, reviewAccess } from './accessReview.ts';
-import { type Answer, Api, type ApiRequest } from './api.ts';
+import { type Allow, allowAll } from './accessReview.ts';
+import { Api, type ApiRequest } from './api.ts';
 import { builtinResources } from './builtins.ts';
-import { DEFINITIONS, resourcesOf, type Validator } from './customResources.ts';
-import { discoveryDocument } from './discovery.ts';
-import { ApiFailure, NoSuchPath } from './failure.ts';
+import { DEFINITIONS, resourcesOf } from './customResources.ts';
+import { Front } from './front.ts';
 import { listen, type Listening } from './http.ts';
 import { identity } from './identity.ts';
 import { istioDefinitions, istioValidators } from './istioCrds.ts';
 import { sweepNamespaces } from './namespaces.ts';
-import { openApiDocument } from './openapi.ts';
-import { type Resource, ResourceTable } from './resource.ts';
-import { routeOf } from './routes.ts';
+import { ResourceTable, type Validator } from './resource.ts';
 import { type Revision, Store } from './store.ts';
-import { type Include, tableOf, wantsTable } from './tables.ts';
 import { type KubeObject, overTheWire } from './value.ts';
-import { type Encode, Watches } from './watches.ts';
+import { Watches } from './watches.ts';
 import { Writes } from './writes.ts';
 
 /** Stands between client and server: may fail before or after, wait, or answer something else. */
@@ -54,22 +50,26 @@ const ROLLOUT_VALIDATORS: Readonly<Record<string, Validator>> = {
   },
 };
 
-const ACCESS_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-
 export class EmbeddedCluster {
   readonly #store: Store;
   readonly #resources = new ResourceTable(builtinResources());
   readonly #writes: Writes;
   readonly #watches: Watches;
-  readonly #api: Api;
+  readonly #front: Front;
   readonly #options: EmbeddedClusterOptions;
 
   constructor(options: EmbeddedClusterOptions) {
     this.#options = options;
     this.#store = new Store(options.historyLimit ?? 20_000);
     this.#writes = new Writes(this.#store, identity(options.clock, options.random ?? Math.random));
-    this.#api = new Api(this.#store, this.#resources, this.#writes);
     this.#watches = new Watches(this.#store, options.clock);
+    this.#front = new Front({
+      api: new Api(this.#store, this.#resources, this.#writes),
+      resources: this.#resources,
+      watches: this.#watches,
+      allow: options.allow ?? allowAll,
+      now: () => options.clock.now(),
+    });
     this.#serveDefinitions({ ...istioValidators, ...ROLLOUT_VALIDATORS, ...options.validators });
     sweepNamespaces(this.#store, this.#resources, this.#writes);
     for (const name of ['default', 'kube-system'])
@@ -113,13 +113,13 @@ export class EmbeddedCluster {
   /** One request, through the interceptor. Rejects only when that or the caller's signal does. */
   async call(request: ApiRequest): Promise<KubeResponse> {
     request.signal?.throwIfAborted();
-    const proceed = async () => this.#respond(request);
+    const proceed = async () => this.#front.respond(request);
     return this.#options.intercept ? this.#options.intercept(request, proceed) : proceed();
   }
 
   async stream(request: ApiRequest): Promise<KubeStream> {
     request.signal?.throwIfAborted();
-    const proceed = async () => this.#openStream(request);
+    const proceed = async () => this.#front.open(request);
     return this.#options.interceptStream ? this.#options.interceptStream(request, proceed) : proceed();
   }
 
@@ -176,55 +176,6 @@ export class EmbeddedCluster {
     this.#watches.bookmark();
   }
 
-  #respond(request: ApiRequest): KubeResponse {
-    try {
-      const document = this.#document(request);
-      if (document !== undefined) return responseOf({ status: 200, body: document });
-      if (request.path === ACCESS_REVIEWS) return responseOf(reviewAccess(request, this.#options.allow ?? allowAll));
-      const answer = this.#api.handle(request);
-      const table = answer.resource && this.#tableEncoder(request, answer.resource);
-      return responseOf(table ? { ...answer, body: table(answer.body as KubeObject) } : answer);
-    } catch (error) {
-      return failureResponse(error);
-    }
-  }
-
-  #openStream(request: ApiRequest): KubeStream {
-    const { watch } = request.query ?? {};
-    if (watch !== 'true' && watch !== '1') return streamOf(this.#respond(request));
-    try {
-      const { resource, namespace, name } = routeOf(request.path, this.#resources);
-      const query = name === undefined ? request.query : { ...request.query, fieldSelector: `metadata.name=${name}` };
-      const lines = this.#watches.start(
-        resource,
-        namespace,
-        query ?? {},
-        this.#tableEncoder(request, resource) ?? (object => object),
-        request.signal,
-      );
-      return { status: 200, headers: { 'content-type': 'application/json' }, lines };
-    } catch (error) {
-      return streamOf(failureResponse(error));
-    }
-  }
-
-  #document({ method, path }: ApiRequest): unknown {
-    if (method !== 'GET') return undefined;
-    return discoveryDocument(path, this.#resources) ?? openApiDocument(path, this.#resources);
-  }
-
-  /** Where the client asks for tables; the columns are described once. */
-  #tableEncoder({ accept, query }: ApiRequest, resource: Resource): Encode | undefined {
-    if (!wantsTable(accept)) return undefined;
-    const include = (query?.includeObject ?? 'Metadata') as Include;
-    let isFirst = true;
-    return body => {
-      const table = tableOf(resource, body, this.#options.clock.now(), include, isFirst);
-      isFirst = false;
-      return table;
-    };
-  }
-
   /** Serves what the stored definitions define, from their first revision to their last. */
   #serveDefinitions(validators: Readonly<Record<string, Validator>>): void {
     this.#store.subscribe(({ table, verb, object, previous }) => {
@@ -239,27 +190,4 @@ export class EmbeddedCluster {
       }
     });
   }
-}
-
-function responseOf({ status, body, warnings = [] }: Answer): KubeResponse {
-  const warning = warnings.map(text => `299 - ${JSON.stringify(text)}`).join(', ');
-  return { status, headers: { 'content-type': 'application/json', ...(warning && { warning }) }, body };
-}
-
-function failureResponse(error: unknown): KubeResponse {
-  if (error instanceof ApiFailure) return responseOf({ status: error.status.code, body: error.status });
-  if (error instanceof NoSuchPath)
-    return { status: 404, headers: { 'content-type': 'text/plain' }, body: error.message };
-  throw error;
-}
-
-function streamOf({ status, headers, body }: KubeResponse): KubeStream {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return {
-    status,
-    headers,
-    lines: (async function* () {
-      yield text;
-    })(),
-  };
 }

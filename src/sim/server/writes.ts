@@ -1,12 +1,12 @@
 /** The writing verbs. Each one either stores exactly one new revision, or none because nothing changes. */
-import { decode, readEnvelope, refuseInvalid, type Strictness } from './admission.ts';
+import { decode, readEnvelope, refuseInvalid, refuseUnknown, type Strictness } from './admission.ts';
 import { appliedTo, ownedByApply, refuseConflicts } from './apply.ts';
-import { isTerminating } from './builtins.ts';
 import { clientMetadata, sameContent, sameGeneration, serverMetadata } from './contents.ts';
 import { alreadyExists, ApiFailure, conflict, forbidden, notFound } from './failure.ts';
 import type { Identity } from './identity.ts';
 import { type Author, managedAfterApply, managedAfterUpdate } from './managedFields.ts';
 import { changeProblems, nameProblems } from './metadata.ts';
+import { admitTo } from './namespaces.ts';
 import { checkPreconditions, checkVersion } from './preconditions.ts';
 import type { Resource } from './resource.ts';
 import type { Store } from './store.ts';
@@ -47,14 +47,15 @@ export class Writes {
     const { resource, namespace } = target;
     const given = readEnvelope(resource, namespace, body, 'put');
     const name = given.metadata.name || this.#generated(given.metadata.generateName);
-    this.#admitTo(namespace, resource, name);
+    admitTo(this.#store, namespace, resource, name);
     if (given.metadata.resourceVersion && given.metadata.resourceVersion !== '0') {
       throw new ApiFailure(500, '', 'resourceVersion should not be set on objects to be created');
     }
     const born = this.#born(resource, namespace, name, decode(resource, given, options, 'put'));
     refuseInvalid(resource, born, undefined, nameProblems(resource, name));
-    if (this.#store.get(resource.table, namespace, name)) throw alreadyExists(resource, name);
-    return this.#commit(resource, this.#signed(born, undefined, options, undefined, applied), options);
+    const existing = this.#store.get(resource.table, namespace, name);
+    if (existing) throw alreadyExists(resource, name, existing.metadata.deletionTimestamp !== undefined);
+    return this.#commit(resource, this.#signed(resource, born, undefined, options, undefined, applied), options);
   }
 
   update(target: Target, change: Change, options: WriteOptions): KubeObject {
@@ -64,22 +65,28 @@ export class Writes {
     const current = resource.read(stored);
     const given = readEnvelope(resource, namespace, change.propose(current), change.kind);
     const next = this.#next(target, change.kind, given, current, options);
-    return this.#settle(resource, this.#signed(next, current, options, target.subresource), current, options);
+    return this.#settle(resource, this.#signed(resource, next, current, options, target.subresource), current, options);
   }
 
   /** Server-side apply; creates what is not there. */
   apply(target: Target, body: unknown, force: boolean, options: WriteOptions): KubeObject {
     const { resource, namespace, name, subresource } = target;
     const given = readEnvelope(resource, namespace, body, 'patch');
+    refuseUnknown(resource, given);
     const applied = ownedByApply(given);
     const stored = this.#store.get(resource.table, namespace, name);
     if (!stored) return this.#createByApply(target, given, options, applied);
     const current = resource.read(stored);
-    const author = this.#author(current, options, 'Apply', subresource);
+    const author = this.#author(resource, options, 'Apply', subresource);
     if (!force) refuseConflicts(applied, given, current, author);
     const merged = readEnvelope(resource, namespace, appliedTo(current, given, applied, author), 'patch');
     const next = this.#next(target, 'patch', merged, current, options);
-    return this.#settle(resource, this.#signed(next, current, options, subresource, applied), current, options);
+    return this.#settle(
+      resource,
+      this.#signed(resource, next, current, options, subresource, applied),
+      current,
+      options,
+    );
   }
 
   /** The last state when the object is gone, or the object on its way out when finalizers hold it. */
@@ -132,17 +139,8 @@ export class Writes {
       const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
       throw conflict(resource, name, why);
     }
-    return this.create(target, { ...given, metadata: { ...given.metadata, name } }, options, applied);
-  }
-
-  #admitTo(namespace: string, resource: Resource, name: string): void {
-    if (!resource.namespaced) return;
-    const found = this.#store.get('namespaces', '', namespace);
-    if (!found) throw notFound({ group: '', plural: 'namespaces', kind: 'Namespace' }, namespace);
-    if (!isTerminating(found)) return;
-    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-    const message = `namespace ${namespace} is being terminated`;
-    throw forbidden(resource, name, why, [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }]);
+    const metadata = withMember({ ...given.metadata, name }, 'resourceVersion', undefined);
+    return this.create(target, { ...given, metadata }, options, applied);
   }
 
   #born(resource: Resource, namespace: string, name: string, decoded: GivenObject): KubeObject {
@@ -175,7 +173,7 @@ export class Writes {
     checkVersion(resource, kind, given, current);
     if (subresource === 'status') {
       const next = withMember(current, 'status', decoded.status);
-      refuseInvalid(resource, next, current, []);
+      refuseInvalid(resource, next, current, [], subresource);
       return next;
     }
     const { uid = current.metadata.uid } = decoded.metadata;
@@ -194,6 +192,7 @@ export class Writes {
 
   /** With the author's name on the fields that are the author's now; `applied` for server-side apply. */
   #signed(
+    resource: Resource,
     next: KubeObject,
     old: KubeObject | undefined,
     options: WriteOptions,
@@ -202,8 +201,8 @@ export class Writes {
   ): KubeObject {
     if (options.manager === '') return next;
     const managed = applied
-      ? managedAfterApply(next, old, applied, this.#author(next, options, 'Apply', subresource))
-      : managedAfterUpdate(next, old, this.#author(next, options, 'Update', subresource));
+      ? managedAfterApply(next, old, applied, this.#author(resource, options, 'Apply', subresource))
+      : managedAfterUpdate(next, old, this.#author(resource, options, 'Update', subresource));
     const entries = managed.length > 0 ? managed : undefined;
     return { ...next, metadata: withMember(next.metadata, 'managedFields', entries) };
   }
@@ -228,11 +227,23 @@ export class Writes {
   }
 
   #author(
-    { apiVersion }: KubeObject,
+    resource: Resource,
     { manager }: WriteOptions,
     operation: Author['operation'],
-    subresource?: string,
+    subresource: string | undefined,
   ): Author {
-    return { manager, operation, apiVersion, subresource, time: this.#identity.now() };
+    return {
+      manager,
+      operation,
+      apiVersion: resource.apiVersion,
+      subresource,
+      time: this.#identity.now(),
+      marks: resource.schema ? 'all' : 'maps',
+      unowned: {
+        ...(resource.hasStatus && subresource === undefined && { 'f:status': {} }),
+        // its finalizers are the server's
+        ...(resource.table === 'namespaces' && { 'f:spec': {} }),
+      },
+    };
   }
 }

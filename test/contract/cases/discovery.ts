@@ -16,7 +16,8 @@ export const discovery: Record<string, Case> = {
     s.note('/api', [core.status, core.body['kind'], core.body['versions']]);
     const { body } = await s.quietly({ method: 'GET', path: '/apis' });
     const groups = body['groups'] as { name: string; versions: { groupVersion: string }[]; preferredVersion: object }[];
-    for (const { name, versions, preferredVersion } of groups.filter(({ name: group }) => GROUPS.includes(group))) {
+    const known = groups.filter(({ name }) => GROUPS.includes(name)).sort((a, b) => a.name.localeCompare(b.name));
+    for (const { name, versions, preferredVersion } of known) {
       // Istio's networking group has versions for kinds that nobody here reads
       const served = versions.map(({ groupVersion }) => groupVersion).filter(v => !v.endsWith('alpha3'));
       s.note(name, [served, preferredVersion]);

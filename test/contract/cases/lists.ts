@@ -18,6 +18,11 @@ export const lists: Record<string, Case> = {
     await s.get(widgets, { limit: '2', labelSelector: 'absent' });
   },
 
+  'a version that is none is refused': async s => {
+    const { widgets } = collections(s.namespace);
+    await s.get(widgets, { resourceVersion: 'abc' });
+  },
+
   'an empty list is a list': async s => {
     const { widgets, policies, leases } = collections(s.namespace);
     await s.get(widgets);

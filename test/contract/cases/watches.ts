@@ -74,12 +74,6 @@ export const watches: Record<string, Case> = {
     await s.watch(widgets, { resourceVersion: '1' }, 2);
   },
 
-  'a version that is none is refused': async s => {
-    const { widgets } = collections(s.namespace);
-    await s.watch(widgets, { resourceVersion: 'abc' }, 1);
-    await s.get(widgets, { resourceVersion: 'abc' });
-  },
-
   'a watch ends at its time, with a bookmark before': async s => {
     const { widgets } = collections(s.namespace);
     const list = await s.quietly({ method: 'GET', path: widgets });

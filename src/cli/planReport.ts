@@ -1,0 +1,178 @@
+/** What a rollout would do from now on, as a value: worked out by the code that decides in the operator. */
+import { formatDuration } from '../api/duration.ts';
+import type { Hazard, Status } from '../api/status.ts';
+import type { Mode } from '../istio/objects.ts';
+import { raise, restore } from '../rollout/intended.ts';
+import { type PlannedWave, stepsOf } from '../rollout/plan.ts';
+import { blocks } from '../rollout/preflight.ts';
+import { scopeKey } from '../rollout/scope.ts';
+import { isStrict, type ScopeState } from '../rollout/scopeState.ts';
+import { Situation } from '../rollout/situation.ts';
+import { heldDown, preparation } from '../rollout/stages/preparing.ts';
+import { marked } from '../rollout/stages/rollingBack.ts';
+import { nameOf } from '../rollout/text.ts';
+import type { Input } from '../rollout/world.ts';
+import type { Write } from '../rollout/writes.ts';
+
+/** A write that is to come, in the order in which it is made. */
+export interface PlannedWrite {
+  verb: Write['verb'];
+  /** `PeerAuthentication cart/default`. */
+  object: string;
+  /** Mode that it gives; absent where it brings back what was there before. */
+  mode?: Mode;
+}
+
+export interface PlannedScope {
+  scope: string;
+  /** Number of the step in which it moves; absent where it has moved. */
+  step?: number;
+  /** Mode that Istio gives now. */
+  mode: Mode;
+  /** Namespace and name of the policy that says so; absent: Istio's default. */
+  decidedBy?: string;
+  /** The rollout had set a mode here, and somebody else made it weaker. */
+  drifted?: true;
+  writes: PlannedWrite[];
+}
+
+export interface PlannedWaveReport {
+  name: string;
+  /** Hash that an approval names. */
+  plan: string;
+  maxConcurrent: number;
+  soak: string;
+  scopes: PlannedScope[];
+}
+
+export interface PlanReport {
+  namespace: string;
+  name: string;
+  mode?: 'Plan' | 'Enforce' | 'Revert';
+  suspend?: boolean;
+  rootNamespace?: string;
+  /** What keeps the rollout from acting at all; nothing is planned then. */
+  obstacle?: { reason: string; message: string };
+  /** Hash of all waves. */
+  plan?: string;
+  steps?: number;
+  strict?: { done: number; total: number };
+  waves: PlannedWaveReport[];
+  /** Mode Revert: what brings the originals back, in order. */
+  restores?: PlannedWrite[];
+  /** All of them, worst first. */
+  hazards: Hazard[];
+  /** Hazards that hold the rollout until somebody acts or accepts them. */
+  blocking: number;
+  /** What this report cannot know, or what is worth knowing beside it. */
+  notes: string[];
+}
+
+/** Whether the plan can be carried out as it stands. */
+export function isClean({ obstacle, blocking }: PlanReport): boolean {
+  return obstacle === undefined && blocking === 0;
+}
+
+/** @param gaps what could not be looked at */
+export function planReport(input: Input, gaps: readonly string[]): PlanReport {
+  const { rollout, world, obstacle } = input;
+  const { mode, suspend } = rollout.spec;
+  const { namespace, name } = rollout.metadata;
+  const head = { namespace, name, mode, suspend, rootNamespace: world.rootNamespace };
+  if (obstacle) {
+    const { reason, message } = obstacle;
+    return { ...head, obstacle: { reason, message }, waves: [], hazards: [], blocking: 0, notes: [...gaps] };
+  }
+  const situation = new Situation(input);
+  const { plan } = situation;
+  const states = [...situation.states()];
+  const hazards = situation.hazards();
+  return {
+    ...head,
+    plan: plan.hash,
+    steps: stepsOf(plan),
+    strict: { done: states.filter(isStrict).length, total: states.length },
+    waves: plan.waves.map((wave, number) => waveReport(situation, wave, number)),
+    ...(mode === 'Revert' ? { restores: restorations(situation) } : {}),
+    hazards,
+    blocking: mode === 'Revert' ? 0 : hazards.filter(blocks).length,
+    notes: [...notesOn(situation, rollout.status), ...gaps],
+  };
+}
+
+function waveReport(situation: Situation, wave: PlannedWave, number: number): PlannedWaveReport {
+  const left = situation.leftIn(wave.scopes).map(({ key }) => key);
+  const { index } = situation.position(number);
+  const scopes = wave.scopes.flatMap(scope => {
+    const state = situation.state(scopeKey(scope));
+    if (!state) return [];
+    const place = left.indexOf(state.key);
+    const step = place < 0 ? undefined : index + Math.floor(place / wave.size);
+    return [scopeReport(situation, state, step)];
+  });
+  return { name: wave.name, plan: wave.hash, maxConcurrent: wave.size, soak: formatDuration(wave.soakMs), scopes };
+}
+
+function scopeReport(situation: Situation, state: ScopeState, step: number | undefined): PlannedScope {
+  const { mode, decidedBy } = state.effective;
+  const reverting = situation.input.rollout.spec.mode === 'Revert';
+  return {
+    scope: state.key,
+    ...(step === undefined || reverting ? {} : { step }),
+    mode,
+    ...(decidedBy ? { decidedBy: `${decidedBy.metadata.namespace}/${decidedBy.metadata.name}` } : {}),
+    ...(situation.drifted(state) ? { drifted: true as const } : {}),
+    writes: step === undefined || reverting ? [] : writesFor(situation, state),
+  };
+}
+
+/** Preparing first, then STRICT. */
+function writesFor(situation: Situation, state: ScopeState): PlannedWrite[] {
+  const { rollout, world } = situation.input;
+  const held = heldDown(situation, state);
+  if (held) return [plannedWrite(held)];
+  const prepared = preparation(situation, state);
+  if (prepared) {
+    const first = plannedWrite(prepared, 'PERMISSIVE');
+    return [first, { verb: 'patch', object: first.object, mode: 'STRICT' }];
+  }
+  const switched = raise(rollout, state, 'STRICT', world.policies);
+  return switched ? [plannedWrite(switched, 'STRICT')] : [];
+}
+
+/** A policy whose original is damaged has no way back; the hazards say so. */
+function restorations(situation: Situation): PlannedWrite[] {
+  return marked(situation).flatMap(({ policy, mark }) => {
+    const write = restore(policy, mark);
+    return write ? [plannedWrite(write)] : [];
+  });
+}
+
+function plannedWrite(write: Write, mode?: Mode): PlannedWrite {
+  const { kind, namespace, name } =
+    write.verb === 'create' ? { kind: write.object.kind, ...write.object.metadata } : write.target;
+  const object = nameOf({ kind, metadata: { namespace, name } });
+  return { verb: write.verb, object, ...(mode === undefined ? {} : { mode }) };
+}
+
+function notesOn({ plan, input }: Situation, status: Status | undefined): string[] {
+  const { mode, suspend } = input.rollout.spec;
+  const said: [boolean, string][] = [
+    [suspend, 'held by spec.suspend: nothing is written until it is false'],
+    [mode === 'Plan', 'spec.mode is Plan: nothing is written until it is Enforce'],
+    [
+      status?.plan !== undefined && status.plan !== plan.hash,
+      `the operator's last look gave plan ${status?.plan}: the cluster or the rollout has changed since`,
+    ],
+    [
+      status?.phase === undefined && input.rollout.spec.probes.length === 0,
+      'the operator has not looked at this rollout yet, so whether it knows a Prometheus cannot be told',
+    ],
+  ];
+  return said.filter(([holds]) => holds).map(([, note]) => note);
+}
+
+/** Only the operator knows its configuration; what it found missing it says in status. */
+export function knowsMetrics(status: Status | undefined): boolean {
+  return !(status?.hazards ?? []).some(({ code }) => code === 'NoMetrics');
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { type Call, HELP, parseCall } from '../../src/cli/arguments.ts';
+
+function call(...argv: string[]): Call {
+  const parsed = parseCall(argv);
+  assert.ok('call' in parsed, JSON.stringify(parsed));
+  return parsed.call;
+}
+
+describe('arguments of the plugin', () => {
+  it('have defaults', () => {
+    assert.deepEqual(call('status'), {
+      command: 'status',
+      name: undefined,
+      namespace: undefined,
+      allNamespaces: false,
+      format: 'text',
+      rootNamespace: undefined,
+      connection: {},
+    });
+  });
+
+  it('are spelled in every way that kubectl takes', () => {
+    for (const argv of [
+      ['plan', 'shop', '-n', 'ad', '-o', 'json'],
+      ['plan', '-nad', 'shop', '-ojson'],
+      ['-n=ad', 'plan', 'shop', '-o=json'],
+      ['--namespace=ad', '--output=json', 'plan', 'shop'],
+      ['plan', '--namespace', 'ad', '--output', 'json', '--', 'shop'],
+    ]) {
+      const { command, name, namespace, format } = call(...argv);
+      assert.deepEqual([command, name, namespace, format], ['plan', 'shop', 'ad', 'json'], argv.join(' '));
+    }
+    assert.equal(call('status', '-A').allNamespaces, true);
+    const connection = { kubeconfig: 'k', context: 'c', server: 'http://127.0.0.1:1' };
+    const flags = ['--kubeconfig=k', '--context', 'c', '--server', 'http://127.0.0.1:1'];
+    assert.deepEqual(call('retry', 'shop', ...flags).connection, connection);
+  });
+
+  it('ask for help or version whatever else is there', () => {
+    assert.deepEqual(parseCall(['plan', 'a', 'b', '-h']), { show: 'help' });
+    assert.deepEqual(parseCall(['--version']), { show: 'version' });
+    for (const flag of ['--kubeconfig', '--context', '--server', '-n', '-A', '-o', '-h', '--version'])
+      assert.ok(HELP.includes(flag), flag);
+  });
+
+  const refused: [argv: string, problem: string][] = [
+    ['', 'a command is missing: one of status, plan, retry, suspend, resume'],
+    ['stauts', 'unknown command "stauts": use one of status, plan, retry, suspend, resume'],
+    ['constructor', 'unknown command "constructor": use one of status, plan, retry, suspend, resume'],
+    ['status a b', 'status takes one name, not 2'],
+    ['retry', 'retry needs the name of a MtlsRollout'],
+    ['suspend a -A', 'suspend works on one MtlsRollout: -A does not go with it'],
+    ['resume a -o json', '-o is for status and plan, not for resume'],
+    ['plan a -A', 'a name is of one namespace: use -n instead of -A'],
+    ['plan -A -n b', '-n and -A do not go together'],
+    ['plan -o wide', '-o must be json or yaml'],
+    ['plan -n', '-n needs a value'],
+    ['plan -n -A', '-n needs a value'],
+    ['plan --namespace=', '--namespace needs a value'],
+    ['plan --all-namespaces=yes', '--all-namespaces takes no value'],
+    ['plan --foo', 'unknown flag --foo'],
+    ['plan -x', 'unknown flag -x'],
+    ['status --root-namespace a', '--root-namespace is for plan, not for status'],
+    ['status --server 127.0.0.1', '--server must be an http or https address'],
+    ['status --server ftp://a', '--server must be an http or https address'],
+  ];
+  for (const [argv, problem] of refused) {
+    it(`refuse "${argv}"`, () => {
+      const parsed = parseCall(argv.split(' ').filter(word => word !== ''));
+      assert.ok('problem' in parsed, JSON.stringify(parsed));
+      assert.equal(parsed.problem, problem);
+      assert.match(parsed.usage, /^kubectl mtlsrollout (COMMAND|status|plan|retry|suspend|resume) /);
+    });
+  }
+});

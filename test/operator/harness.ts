@@ -1,0 +1,245 @@
+/**
+ * A cluster, a virtual clock and operators that can be started, killed and cut off: every call of each of them goes
+ * through a wire, on which a test may fail it before or after its effect, or let it hang.
+ */
+import { buildCrd } from '../../src/api/crd.ts';
+import type { Status } from '../../src/api/status.ts';
+import { KubeError } from '../../src/cluster/errors.ts';
+import type { KubeRequest, KubeResponse, KubeStream, Transport } from '../../src/cluster/transport.ts';
+import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
+import { loadSettings, type Settings } from '../../src/operator/settings.ts';
+import { VirtualClock } from '../../src/sim/clock.ts';
+import { EmbeddedCluster } from '../../src/sim/server/server.ts';
+import type { Revision } from '../../src/sim/server/store.ts';
+import type { KubeObject } from '../../src/sim/server/value.ts';
+import { POLICY_API, ROLLOUT_API, ROOT, START } from './scene.ts';
+import { ScriptedSight } from './sight.ts';
+
+/** One request of an operator. */
+export interface Call {
+  by: string;
+  method: KubeRequest['method'];
+  /** `peerauthentications`, `mtlsrollouts/status`, `leases`, `events`, … */
+  kind: string;
+  path: string;
+  request: KubeRequest;
+  /** Virtual milliseconds since the begin. */
+  at: number;
+  /** Number among the writes of all operators, from 1; 0 for a read. */
+  write: number;
+  /** HTTP status of what the server did; undefined where nothing reached it. */
+  status?: number;
+  /** Place among the calls that were served, from 1: one that was held up comes late. */
+  served?: number;
+}
+
+/** May fail a call before or after it has its effect, or let it hang. */
+export type Meddle = (call: Call, proceed: () => Promise<KubeResponse>) => Promise<KubeResponse>;
+export type MeddleStream = (request: KubeRequest, proceed: () => Promise<KubeStream>) => Promise<KubeStream>;
+
+export interface Line {
+  by: string;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  fields: Record<string, unknown>;
+  at: number;
+}
+
+/** One operator process. */
+export interface Running {
+  operator: MtlsRolloutOperator;
+  identity: string;
+  /** As SIGKILL: nothing of it happens any more, and no answer reaches it. */
+  kill(): void;
+}
+
+const CRD = buildCrd();
+/** Long enough that a rollout sees only a few renewals, each of which is a write like the others. */
+const LEASE = 'leaderElection: {leaseDuration: 60s, renewDeadline: 50s, retryPeriod: 20s}';
+const PROMETHEUS = 'prometheus: {url: "http://prometheus.invalid:9090"}';
+
+export class Bench {
+  readonly clock = new VirtualClock(START);
+  readonly cluster: EmbeddedCluster;
+  readonly sight: ScriptedSight;
+  readonly calls: Call[] = [];
+  readonly lines: Line[] = [];
+  /** Every revision since the cluster is there; the cluster itself may be told to forget. */
+  readonly history: Revision[] = [];
+  readonly running = new Set<Running>();
+  meddle: Meddle | undefined;
+  meddleStream: MeddleStream | undefined;
+  /** Revision at which the scene was complete; what comes later is the operators' doing, or the test's. */
+  readonly begun: number;
+  #writes = 0;
+  #served = 0;
+
+  constructor(scene: readonly object[], options: { withoutIstio?: boolean } = {}) {
+    this.cluster = new EmbeddedCluster({ clock: this.clock, crds: [CRD], random: randomFrom(7) });
+    this.cluster.subscribe(revision => this.history.push(revision));
+    if (options.withoutIstio) removeIstio(this.cluster);
+    for (const object of scene) this.cluster.put(object, 'somebody');
+    this.sight = new ScriptedSight(this.cluster);
+    this.begun = this.cluster.revision;
+  }
+
+  /** Starts one more operator; a restart is a new process, with an identity of its own. */
+  async start(identity = 'first', settings = settingsOf()): Promise<Running> {
+    const { clock, sight } = this;
+    const wire = new Wire(this, identity, this.cluster.transport());
+    const log = wire.log();
+    const operator = new MtlsRolloutOperator({
+      settings,
+      transport: wire,
+      clock,
+      sight,
+      log,
+      random: randomFrom(11),
+      identity,
+    });
+    const running: Running = {
+      operator,
+      identity,
+      kill: () => {
+        wire.isDead = true;
+        operator.kill();
+        this.running.delete(running);
+      },
+    };
+    this.running.add(running);
+    await operator.start();
+    return running;
+  }
+
+  /** Ends everything that runs. */
+  end(): void {
+    for (const running of this.running) running.kill();
+  }
+
+  /** What a rollout says of itself. */
+  status(name = 'shop', namespace = ROOT): Status {
+    return this.rollout(name, namespace)?.['status'] ?? {};
+  }
+
+  rollout(name = 'shop', namespace = ROOT): KubeObject | undefined {
+    return this.cluster.get(ROLLOUT_API, 'MtlsRollout', namespace, name);
+  }
+
+  policy(namespace: string, name: string): KubeObject | undefined {
+    return this.cluster.get(POLICY_API, 'PeerAuthentication', namespace, name);
+  }
+
+  async untilPhase(phase: Status['phase'], name = 'shop', namespace = ROOT, limitMs = 3_600_000): Promise<void> {
+    try {
+      await this.clock.runUntil(() => this.status(name, namespace).phase === phase, limitMs);
+    } catch (error) {
+      const { phase: now, message } = this.status(name, namespace);
+      const last = this.lines.slice(-8).map(line => `  ${line.by} ${line.level} ${line.message}`);
+      throw new Error(`${name} is ${now}, not ${phase}: ${message}\n${last.join('\n')}`, { cause: error });
+    }
+  }
+
+  /** Calls that change something, of one operator or of all. */
+  writes(by?: string): Call[] {
+    return this.calls.filter(call => call.write > 0 && (by === undefined || call.by === by));
+  }
+
+  /** For the wire: notes a call. */
+  note(by: string, request: KubeRequest): Call {
+    const { method, path } = request;
+    const write = method === 'GET' ? 0 : ++this.#writes;
+    const call: Call = { by, method, kind: kindOf(path), path, request, at: this.clock.now() - START, write };
+    this.calls.push(call);
+    return call;
+  }
+
+  noteServed(call: Call, status: number): void {
+    call.status = status;
+    call.served = ++this.#served;
+  }
+}
+
+/** What one operator reaches the API server through. */
+class Wire implements Transport {
+  readonly #bench: Bench;
+  readonly #by: string;
+  readonly #inner: Transport;
+  isDead = false;
+
+  constructor(bench: Bench, by: string, inner: Transport) {
+    this.#bench = bench;
+    this.#by = by;
+    this.#inner = inner;
+  }
+
+  async call(request: KubeRequest): Promise<KubeResponse> {
+    if (this.isDead) return never();
+    const call = this.#bench.note(this.#by, request);
+    const proceed = async () => {
+      const answer = await this.#inner.call(request);
+      this.#bench.noteServed(call, answer.status);
+      return answer;
+    };
+    try {
+      const answer = await (this.#bench.meddle ? this.#bench.meddle(call, proceed) : proceed());
+      return this.isDead ? await never() : answer;
+    } catch (error) {
+      if (this.isDead) return never();
+      throw error;
+    }
+  }
+
+  async stream(request: KubeRequest): Promise<KubeStream> {
+    if (this.isDead) return never();
+    const proceed = () => this.#inner.stream(request);
+    return this.#bench.meddleStream ? this.#bench.meddleStream(request, proceed) : proceed();
+  }
+
+  log() {
+    const { lines, clock } = this.#bench;
+    const keep =
+      (level: Line['level']) =>
+      (message: string, fields: Record<string, unknown> = {}) =>
+        void (this.isDead || lines.push({ by: this.#by, level, message, fields, at: clock.now() - START }));
+    return { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
+  }
+}
+
+export function settingsOf(...more: string[]): Settings {
+  const loaded = loadSettings([LEASE, PROMETHEUS, ...more].join('\n'), []);
+  if ('problems' in loaded) throw new Error(loaded.problems.join('; '));
+  return loaded.settings;
+}
+
+export function connectionLost(what: string): KubeError {
+  return new KubeError('Unavailable', `cannot reach the API server: ${what}`);
+}
+
+/** What a write was about, in a word: the plural, with the subresource. */
+function kindOf(path: string): string {
+  const parts = path.split('/').filter(part => part !== '');
+  const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
+  const [plural = '', , sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
+  return sub === undefined ? plural : `${plural}/${sub}`;
+}
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+function removeIstio(cluster: EmbeddedCluster): void {
+  for (const { metadata } of cluster.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition'))
+    if (metadata.name.endsWith('.istio.io'))
+      cluster.remove('apiextensions.k8s.io/v1', 'CustomResourceDefinition', '', metadata.name);
+}
+
+/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

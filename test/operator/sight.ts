@@ -1,0 +1,48 @@
+/** What probes see: ports answer as Istio's rules say for the policies that are in the cluster; plaintext is scripted. */
+import { effectiveModes } from '../../src/istio/effectiveMode.ts';
+import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
+import { policiesOf } from '../../src/istio/policies.ts';
+import type { HelloAnswer, Series, Sight } from '../../src/probes/probe.ts';
+import type { EmbeddedCluster } from '../../src/sim/server/server.ts';
+import { POLICY_API, PORT, ROOT } from './scene.ts';
+
+export class ScriptedSight implements Sight {
+  readonly #cluster: EmbeddedCluster;
+  /** Plaintext requests that a look at a namespace finds. */
+  plaintext: (namespace: string) => number = () => 0;
+  /** Thrown by every query while it is set. */
+  trouble: Error | undefined;
+
+  constructor(cluster: EmbeddedCluster) {
+    this.#cluster = cluster;
+  }
+
+  query(promql: string): Promise<Series[]> {
+    if (this.trouble) return Promise.reject(this.trouble);
+    if (!promql.includes('istio_requests_total')) return Promise.resolve([]);
+    const isPlaintext = promql.includes('connection_security_policy');
+    const series = this.#cluster.list('v1', 'Namespace').map(({ metadata: { name } }) => ({
+      labels: { destination_workload_namespace: name, destination_workload: name, source_workload: 'somebody' },
+      value: isPlaintext ? this.plaintext(name) : 1000,
+    }));
+    return Promise.resolve(series);
+  }
+
+  hello(address: string): Promise<HelloAnswer> {
+    const found = this.#cluster
+      .list('v1', 'Pod')
+      .find(({ status }) => (status as { podIP?: string }).podIP === address);
+    if (!found) return Promise.resolve({ kind: 'Timeout' });
+    const { namespace = '' } = found.metadata;
+    const spiffe = `spiffe://cluster.local/ns/${namespace}/sa/default`;
+    const strict = this.mode(namespace) === 'STRICT';
+    return Promise.resolve(strict ? { kind: 'Certificate', spiffe, validTo: undefined } : { kind: 'Plaintext' });
+  }
+
+  /** Mode of the application port of a namespace's pod. */
+  mode(namespace: string): Mode {
+    const policies = this.#cluster.list(POLICY_API, 'PeerAuthentication') as unknown as PeerAuthentication[];
+    const { workload, ports } = effectiveModes(policiesOf(policies), ROOT, namespace, { app: namespace });
+    return (ports.get(PORT) ?? workload).mode;
+  }
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import type { MtlsRollout } from '../../src/api/resource.ts';
+import { type SpecInput, specSchema } from '../../src/api/schema.ts';
+import { refusal } from '../../src/rollout/refusal.ts';
+import { ROOT, TestMesh } from './mesh.ts';
+
+type Target = SpecInput['target'];
+
+const { world } = shop();
+
+function shop(): TestMesh {
+  const mesh = new TestMesh({ target: { mesh: {} } }, ['other']);
+  mesh.addNamespace('cart', { team: 'shop' });
+  return mesh;
+}
+
+/** A rollout that is `second` seconds old in the list of those that want something. */
+function rollout(second: number, namespace: string, target: Target, more: Partial<SpecInput> = {}): MtlsRollout {
+  return {
+    apiVersion: 'mtlsrollout.io/v1alpha1',
+    kind: 'MtlsRollout',
+    metadata: {
+      name: `r${second}`,
+      namespace,
+      uid: `${namespace}-${second}`,
+      generation: 1,
+      creationTimestamp: `2026-11-22T09:00:0${second}Z`,
+    },
+    spec: specSchema.parse({ target, ...more }),
+  };
+}
+
+const workloads = (labels: Record<string, string>): Target => ({
+  workloads: [{ name: 'w', selector: { matchLabels: labels } }],
+});
+
+describe('a rollout is refused', () => {
+  for (const [namespace, target, reason, message] of [
+    ['cart', { mesh: {} }, 'NotInRootNamespace', /^spec\.target\.mesh reaches beyond namespace cart .* istio-system;/],
+    ['cart', { namespaces: { names: ['cart'] } }, 'NotInRootNamespace', /^spec\.target\.namespaces reaches beyond/],
+    [ROOT, { namespace: {} }, 'InRootNamespace', /^spec\.target\.namespace means istio-system, the mesh root/],
+    [ROOT, workloads({ app: 'a' }), 'InRootNamespace', /^spec\.target\.workloads means istio-system/],
+  ] as const)
+    it(`for ${Object.keys(target).join()} in ${namespace}, and told where to go`, () => {
+      const refused = refusal(rollout(1, namespace, target), [], world);
+      assert.deepEqual([refused?.reason, refused?.lasting], [reason, true]);
+      assert.match(refused?.message ?? '', message);
+    });
+
+  it('for fields that this version does not do, by their names', () => {
+    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { drift: 'Correct' }), [], world);
+    assert.equal(refused?.reason, 'Unsupported');
+    assert.equal(refused.message, 'spec.drift is not supported by this version of the operator; remove it to begin');
+  });
+
+  it('in no other place', () => {
+    assert.equal(refusal(rollout(1, ROOT, { mesh: {} }), [], world), undefined);
+    assert.equal(refusal(rollout(1, 'cart', { namespace: {} }), [], world), undefined);
+  });
+});
+
+describe('of two rollouts that want the same', () => {
+  const named: Target = { namespaces: { names: ['cart'] } };
+  const labelled: Target = { namespaces: { selector: { matchLabels: { team: 'shop' } } } };
+  for (const [what, older, younger] of [
+    ['the mesh', rollout(1, ROOT, { mesh: {} }), rollout(2, 'cart', { namespace: {} })],
+    ['the mesh', rollout(1, 'cart', { namespace: {} }), rollout(2, ROOT, { mesh: {} })],
+    ['namespace cart', rollout(1, ROOT, named), rollout(2, 'cart', { namespace: {} })],
+    ['namespace cart', rollout(1, ROOT, labelled), rollout(2, ROOT, named)],
+    [
+      'namespace gone',
+      rollout(1, ROOT, { namespaces: { names: ['gone'] } }),
+      rollout(2, ROOT, { namespaces: { names: ['gone'] } }),
+    ],
+    ['namespace cart', rollout(1, 'cart', { namespace: {} }), rollout(2, 'cart', workloads({ app: 'a' }))],
+    ['namespace cart', rollout(1, 'cart', workloads({ app: 'a' })), rollout(2, 'cart', { namespace: {} })],
+    [
+      'workloads of namespace cart',
+      rollout(1, 'cart', workloads({ app: 'a' })),
+      rollout(2, 'cart', workloads({ tier: 'x' })),
+    ],
+  ] as const)
+    it(`the older keeps ${what} (${JSON.stringify(older.spec.target)}), and the younger says so`, () => {
+      const refused = refusal(younger, [younger, older], world);
+      assert.equal(refused?.reason, 'Conflicted');
+      const { namespace, name } = older.metadata;
+      assert.equal(
+        refused.message,
+        `MtlsRollout ${namespace}/${name} is older and governs ${what}; delete it, or take that out of one of the two`,
+      );
+      assert.equal(refusal(older, [younger, older], world), undefined);
+    });
+
+  for (const [why, older, younger] of [
+    ['in other namespaces', rollout(1, 'other', { namespace: {} }), rollout(2, 'cart', { namespace: {} })],
+    [
+      'with selectors that no pod can carry both',
+      rollout(1, 'cart', workloads({ app: 'a' })),
+      rollout(2, 'cart', workloads({ app: 'b' })),
+    ],
+    ['of which one is only a plan', rollout(1, ROOT, { mesh: {} }, { mode: 'Plan' }), rollout(2, ROOT, { mesh: {} })],
+  ] as const)
+    it(`${why} none is in the way`, () => assert.equal(refusal(younger, [older], world), undefined));
+
+  it('one that is being deleted is not in the way', () => {
+    const older = rollout(1, ROOT, { mesh: {} });
+    older.metadata.deletionTimestamp = '2026-11-22T10:00:00Z';
+    assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world), undefined);
+  });
+
+  it('names decide where they are of one age', () => {
+    const [a, b] = [rollout(1, 'cart', { namespace: {} }), rollout(1, 'cart', { namespace: {} })];
+    a.metadata = { ...a.metadata, name: 'a', uid: 'a' };
+    b.metadata = { ...b.metadata, name: 'b', uid: 'b' };
+    assert.equal(refusal(a, [a, b], world), undefined);
+    assert.equal(refusal(b, [a, b], world)?.reason, 'Conflicted');
+  });
+});
