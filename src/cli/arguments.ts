@@ -10,7 +10,7 @@ const COMMANDS = {
   resume: { usage: 'resume NAME [-n NAMESPACE]', name: 'required', reads: false },
 } as const;
 
-export type Command = keyof typeof COMMANDS;
+type Command = keyof typeof COMMANDS;
 export type Format = 'text' | 'json' | 'yaml';
 
 export interface ConnectionFlags {

@@ -58,7 +58,7 @@ function isOutdated({ kind }: KubeError): boolean {
 
 function troubleOf(write: Write, error: KubeError): Obstacle {
   const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
-  const lasting = error.kind === 'Forbidden' || error.kind === 'Invalid' || error.kind === 'Unauthorized';
+  const lasting = isLasting(error);
   // an answer of the API server says what was asked; a broken connection does not
   const what = error.object === undefined ? `${write.verb} ${nameOf(target)}: ` : '';
   return {
@@ -66,4 +66,9 @@ function troubleOf(write: Write, error: KubeError): Obstacle {
     message: `cannot ${what}${error.message}`,
     lasting,
   };
+}
+
+/** Whether the same request fails until somebody does something about it. */
+export function isLasting({ kind }: KubeError): boolean {
+  return kind === 'Forbidden' || kind === 'Invalid' || kind === 'Unauthorized';
 }

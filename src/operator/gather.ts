@@ -3,6 +3,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
+import { byAge } from '../istio/policies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { Input, Obstacle, World } from '../rollout/world.ts';
 import { type Caches, policiesIn } from './caches.ts';
@@ -45,7 +46,10 @@ export async function gather(
   };
 }
 
-/** The rollouts that may want the same scopes: those of the same namespace, and those of the root namespace with all. */
+/**
+ * The rollouts that may want the same scopes, oldest first: those of the same namespace, and those of the root
+ * namespace with all.
+ */
 export function rivals(
   { rollouts }: Caches,
   { metadata }: Pick<MtlsRollout, 'metadata'>,
@@ -56,5 +60,5 @@ export function rivals(
     namespace === rootNamespace
       ? rollouts.cache.list()
       : [...rollouts.cache.in(namespace), ...rollouts.cache.in(rootNamespace)];
-  return entries.flatMap(({ parsed }) => ('rollout' in parsed ? [parsed.rollout] : []));
+  return entries.flatMap(({ parsed }) => ('rollout' in parsed ? [parsed.rollout] : [])).sort(byAge);
 }

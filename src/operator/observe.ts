@@ -7,8 +7,8 @@ import type { Pod } from '../istio/objects.ts';
 import { IGNORED_NAMESPACES, projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { planOf } from '../rollout/plan.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
+import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
 
@@ -30,10 +30,10 @@ export async function observe(
 ): Promise<Round> {
   const { kind, step } = due;
   const { rollout, world, metrics } = input;
-  const plan = planOf(rollout, world);
   const look: Look = {
     round: kind,
-    scopes: step.scopes.flatMap(key => plan.scopes.get(key)?.scope ?? []),
+    // not what the step names: a namespace that was made anew since is no part of it any more
+    scopes: new Situation(input).stepStates(step).map(({ scope }) => scope),
     now: observer.clock.now(),
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),

@@ -8,11 +8,12 @@ import { OwnWrites } from '../cluster/ownWrites.ts';
 import { NotLeading, Writer } from '../cluster/writer.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
+import { bounded } from '../rollout/text.ts';
 import { unableStatus } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import type { Caches, RolloutEntry } from './caches.ts';
-import { performAll, sameStatus } from './carryOut.ts';
+import { isLasting, performAll, sameStatus } from './carryOut.ts';
 import { Echoes } from './echoes.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
@@ -75,7 +76,7 @@ export class Reconciler {
     // nothing is promised for a rollout that is being deleted: its policies stay
     if (parsed.rollout.metadata.deletionTimestamp) return undefined;
     const blind = this.#blindness();
-    if (blind) return await this.#unable(entry, own, parsed.rollout, blind, parsed.rollout.status);
+    if (blind) return await this.#unable(entry, own, parsed.rollout.metadata, blind, parsed.rollout.status);
     return await this.#decide(entry, own, parsed.rollout);
   }
 
@@ -86,6 +87,8 @@ export class Reconciler {
     const due = roundDue(input);
     const decision = decide(due ? await this.#withRound(input, due) : input);
     await this.#carryOut(key, entry, own, rollout, decision);
+    if (input.obstacle && decision.status.phase === 'Refused')
+      this.#announce(rollout, input.obstacle, rollout.status ?? {});
     if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(rollout, input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
@@ -131,9 +134,10 @@ export class Reconciler {
   async #storeStatus(
     entry: RolloutEntry,
     own: OwnWrites,
-    { namespace, name }: MtlsRollout['metadata'],
+    metadata: MtlsRollout['metadata'],
     status: Status,
   ): Promise<void> {
+    const { namespace, name } = metadata;
     this.#echoes.say(`${namespace}/${name}`, entry, status);
     if (sameStatus(entry.rawStatus, status)) return;
     if (!this.#options.allowed()) throw new NotLeading(`status of MtlsRollout ${namespace}/${name}`);
@@ -146,8 +150,16 @@ export class Reconciler {
       name,
       resourceVersion,
     };
-    const stored = await this.#options.storeStatus(meta, status);
-    own.wrote(KIND, stored.resourceVersion);
+    try {
+      const stored = await this.#options.storeStatus(meta, status);
+      own.wrote(KIND, stored.resourceVersion);
+    } catch (error) {
+      if (!(error instanceof KubeError && isLasting(error))) throw error;
+      // the status cannot say it
+      const message = `cannot ${error.message}`;
+      this.#options.reporter.report({ metadata }, { reason: `Status${error.kind}`, message, severity: 'Warning' });
+      throw new Reported(error.kind, message, { cause: error });
+    }
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
@@ -158,30 +170,31 @@ export class Reconciler {
   ): Promise<undefined> {
     if (!parsed.metadata) return undefined;
     const obstacle = { reason: 'Invalid', message: parsed.problems.join('; '), lasting: true };
-    const status = unableStatus(
-      parseStatus(entry.rawStatus) ?? {},
-      obstacle,
-      parsed.metadata.generation,
-      this.#options.clock.now(),
-    );
-    await this.#storeStatus(entry, own, parsed.metadata, status);
+    await this.#unable(entry, own, parsed.metadata, obstacle, parseStatus(entry.rawStatus));
     return undefined;
   }
 
   async #unable(
     entry: RolloutEntry,
     own: OwnWrites,
-    { metadata }: MtlsRollout,
+    metadata: MtlsRollout['metadata'],
     obstacle: Obstacle,
-    status: Status = {},
+    before: Status = {},
   ): Promise<number> {
-    await this.#storeStatus(
-      entry,
-      own,
-      metadata,
-      unableStatus(status, obstacle, metadata.generation, this.#options.clock.now()),
-    );
+    const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
+    await this.#storeStatus(entry, own, metadata, status);
+    this.#announce({ metadata }, obstacle, before);
     return LOOK_AGAIN_MS;
+  }
+
+  /** An obstacle is news only when the status did not say it already. */
+  #announce(
+    rollout: Pick<MtlsRollout, 'metadata'>,
+    { reason, message }: Obstacle,
+    { phase, message: said }: Status,
+  ): void {
+    if (phase === 'Refused' && said === bounded(message)) return;
+    this.#options.reporter.report(rollout, { reason, message: bounded(message), severity: 'Warning' });
   }
 
   /** Without the policies nothing can be decided, not even that a rollback is complete. */

@@ -77,7 +77,10 @@ function judgePlaintext(
     const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)`;
     return { verdict: 'NoData', value, samples, message };
   }
-  const message = `none of ${samples} requests and connections ${over} came without mutual TLS`;
+  const message =
+    samples > 0
+      ? `none of ${samples} requests and connections ${over} came without mutual TLS`
+      : `nobody called the scope ${over}; the ${Math.round(sum(own))} calls of its own show that its proxies are counted`;
   return { verdict: 'Healthy', value, samples, message };
 }
 

@@ -1,12 +1,13 @@
-/** A cluster on loopback with a mesh in it, and the plugin as a person runs it. */
+/** A cluster on loopback with a mesh in it, and the plugin: inside this process, or as a person runs it. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildCrd } from '../../src/api/crd.ts';
 import type { SpecInput } from '../../src/api/schema.ts';
 import type { Status } from '../../src/api/status.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
+import { run } from '../../src/cli/command.ts';
 import { EmbeddedCluster, type Intercept } from '../../src/sim/server/server.ts';
 
 export const ROOT = 'istio-system';
@@ -27,6 +28,8 @@ export interface Scene {
   intercept: Intercept | undefined;
   /** Runs the plugin against the cluster. */
   run(...args: string[]): Promise<Seen>;
+  /** The same as a process of its own. */
+  spawn(...args: string[]): Promise<Seen>;
   close(): Promise<void>;
 }
 
@@ -38,18 +41,32 @@ export async function openScene({ crds = [buildCrd()] }: { crds?: object[] } = {
     intercept: (request, proceed) => (scene.intercept ? scene.intercept(request, proceed) : proceed()),
   });
   const door = await cluster.listen();
+  const empty = join(home, 'empty');
+  writeFileSync(empty, JSON.stringify({ clusters: [], users: [], contexts: [] }));
   const scene: Scene = {
     cluster,
     url: door.url,
     home,
     intercept: undefined,
-    run: (...args) => runPlugin(home, [...args, '--server', door.url]),
+    run: (...args) => called([...args, '--server', door.url, '--kubeconfig', empty]),
+    spawn: (...args) => runPlugin(home, [...args, '--server', door.url]),
     close: async () => {
       await door.close();
       rmSync(home, { recursive: true });
     },
   };
   return scene;
+}
+
+async function called(args: string[]): Promise<Seen> {
+  const seen = { out: '', err: '' };
+  const code = await run(args, {
+    clock: systemClock,
+    print: text => void (seen.out += text),
+    complain: text => void (seen.err += text),
+    width: undefined,
+  });
+  return { code, ...seen };
 }
 
 /** The plugin as a process of its own that knows nothing of this machine's clusters. */
@@ -62,7 +79,7 @@ export function runPlugin(home: string, args: string[]): Promise<Seen> {
   });
 }
 
-export function namespace(name: string, labels: Record<string, string> = {}): object {
+function namespace(name: string, labels: Record<string, string> = {}): object {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
 }
 

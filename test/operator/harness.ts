@@ -37,6 +37,13 @@ export interface Call {
 export type Meddle = (call: Call, proceed: () => Promise<KubeResponse>) => Promise<KubeResponse>;
 export type MeddleStream = (request: KubeRequest, proceed: () => Promise<KubeStream>) => Promise<KubeStream>;
 
+export interface BenchOptions {
+  /** Istio's definitions are not installed. */
+  withoutIstio?: boolean;
+  /** The definition of rollouts has no schema and no rules. */
+  isLax?: boolean;
+}
+
 export interface Line {
   by: string;
   level: 'debug' | 'info' | 'warn' | 'error';
@@ -54,6 +61,7 @@ export interface Running {
 }
 
 const CRD = buildCrd();
+const DEFINITIONS = ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'] as const;
 /** Long enough that a rollout sees only a few renewals, each of which is a write like the others. */
 const LEASE = 'leaderElection: {leaseDuration: 60s, renewDeadline: 50s, retryPeriod: 20s}';
 const PROMETHEUS = 'prometheus: {url: "http://prometheus.invalid:9090"}';
@@ -74,10 +82,18 @@ export class Bench {
   #writes = 0;
   #served = 0;
 
-  constructor(scene: readonly object[], options: { withoutIstio?: boolean } = {}) {
-    this.cluster = new EmbeddedCluster({ clock: this.clock, crds: [CRD], random: randomFrom(7) });
+  readonly #istio: KubeObject[];
+
+  constructor(scene: readonly object[], { withoutIstio = false, isLax = false }: BenchOptions = {}) {
+    this.cluster = new EmbeddedCluster({
+      clock: this.clock,
+      crds: [isLax ? laxDefinition() : CRD],
+      ...(isLax ? { validators: { 'mtlsrollouts.mtlsrollout.io': () => [] } } : {}),
+      random: randomFrom(7),
+    });
     this.cluster.subscribe(revision => this.history.push(revision));
-    if (options.withoutIstio) removeIstio(this.cluster);
+    this.#istio = this.cluster.list(...DEFINITIONS).filter(({ metadata }) => metadata.name.endsWith('.istio.io'));
+    if (withoutIstio) for (const { metadata } of this.#istio) this.cluster.remove(...DEFINITIONS, '', metadata.name);
     for (const object of scene) this.cluster.put(object, 'somebody');
     this.sight = new ScriptedSight(this.cluster);
     this.begun = this.cluster.revision;
@@ -127,6 +143,11 @@ export class Bench {
 
   policy(namespace: string, name: string): KubeObject | undefined {
     return this.cluster.get(POLICY_API, 'PeerAuthentication', namespace, name);
+  }
+
+  installIstio(): void {
+    for (const { metadata, status: _, ...rest } of this.#istio)
+      this.cluster.put({ ...rest, metadata: { name: metadata.name } });
   }
 
   async untilPhase(phase: Status['phase'], name = 'shop', namespace = ROOT, limitMs = 3_600_000): Promise<void> {
@@ -227,10 +248,11 @@ function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-function removeIstio(cluster: EmbeddedCluster): void {
-  for (const { metadata } of cluster.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition'))
-    if (metadata.name.endsWith('.istio.io'))
-      cluster.remove('apiextensions.k8s.io/v1', 'CustomResourceDefinition', '', metadata.name);
+/** The definition as it might once have been: it takes everything. */
+function laxDefinition(): object {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const versions = CRD.spec.versions.map(version => ({ ...version, schema }));
+  return { ...CRD, spec: { ...CRD.spec, versions } };
 }
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */

@@ -117,3 +117,14 @@ export function scene(namespaces: readonly string[]): object[] {
     ...policiesOfUsers(),
   ];
 }
+
+/** Namespace of a rollout that goes its way while others are in trouble; it needs no metrics. */
+export const CALM = 'calm-corner';
+
+export function calm(): object[] {
+  const probes = [{ name: 'ready', workloadReadiness: {} }];
+  const spec: SpecInput = { target: { namespace: {} }, ...QUICK, probes, preflight: { accept: ['NoEntryEvidence'] } };
+  return [namespace(CALM), rollout({ ...spec, strategy: { waves: CALM_WAVES } }, 'calm', CALM)];
+}
+
+const CALM_WAVES = [{ name: 'all', names: [CALM], soak: '20s' }];

@@ -57,7 +57,7 @@ export class TestMesh {
 
   get world(): World {
     const policies = policiesOf(this.policies.values());
-    return { rootNamespace: ROOT, namespaces: this.namespaces, policies, workloads: this.workloads };
+    return { rootNamespace: ROOT, namespaces: [...this.namespaces], policies, workloads: [...this.workloads] };
   }
 
   /** An edit of some members of the spec. */

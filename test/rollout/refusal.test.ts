@@ -34,13 +34,15 @@ const workloads = (labels: Record<string, string>): Target => ({
   workloads: [{ name: 'w', selector: { matchLabels: labels } }],
 });
 
+const MISPLACED: [namespace: string, target: Target, reason: string, message: RegExp][] = [
+  ['cart', { mesh: {} }, 'NotInRootNamespace', /^spec\.target\.mesh reaches beyond namespace cart .* istio-system;/],
+  ['cart', { namespaces: { names: ['cart'] } }, 'NotInRootNamespace', /^spec\.target\.namespaces reaches beyond/],
+  [ROOT, { namespace: {} }, 'InRootNamespace', /^spec\.target\.namespace means istio-system, the mesh root/],
+  [ROOT, workloads({ app: 'a' }), 'InRootNamespace', /^spec\.target\.workloads means istio-system/],
+];
+
 describe('a rollout is refused', () => {
-  for (const [namespace, target, reason, message] of [
-    ['cart', { mesh: {} }, 'NotInRootNamespace', /^spec\.target\.mesh reaches beyond namespace cart .* istio-system;/],
-    ['cart', { namespaces: { names: ['cart'] } }, 'NotInRootNamespace', /^spec\.target\.namespaces reaches beyond/],
-    [ROOT, { namespace: {} }, 'InRootNamespace', /^spec\.target\.namespace means istio-system, the mesh root/],
-    [ROOT, workloads({ app: 'a' }), 'InRootNamespace', /^spec\.target\.workloads means istio-system/],
-  ] as const)
+  for (const [namespace, target, reason, message] of MISPLACED)
     it(`for ${Object.keys(target).join()} in ${namespace}, and told where to go`, () => {
       const refused = refusal(rollout(1, namespace, target), [], world);
       assert.deepEqual([refused?.reason, refused?.lasting], [reason, true]);

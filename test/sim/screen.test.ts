@@ -82,6 +82,7 @@ Soaking       step 3/7   STRICT 3/11
 wave core, step 3/7: soaking cart since 08:10:04, until 08:20:04; 2 of 3 healthy rounds in a row;
 everything that reaches the carts is as it was before the step
 
+
 WAVE        NAMESPACE         BEFORE           NOW            CLIENTS
 leaf        ad                ■■□ PERMISSIVE → ■■■ STRICT     mutual TLS
             email             ■■□ PERMISSIVE → ■■■ STRICT     mutual TLS
@@ -134,7 +135,7 @@ clients         Unhealthy  -100%                 partner/order-sync has fallen s
       { ...VIEW, waves: [{ name: 'all', phase: 'Progressing', rows }] },
       { width: 100, height: 30, colour: false },
     );
-    assert.match(lines[7]!, /n39/);
+    assert.match(lines[8]!, /n39/);
     assert.ok(lines.some(line => /^… and \d+ more$/.test(line)));
     assert.ok(lines.some(line => line.includes('rolling back shipping')));
   });

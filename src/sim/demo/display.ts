@@ -20,7 +20,7 @@ const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 const CLEAR_TO_END_OF_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
-const LARGEST = { width: 100, height: 30 };
+const LARGEST = { width: 120, height: 34 };
 /** Narrower than this the columns say nothing: a log is of more use. */
 const NARROWEST = { width: 60, height: 16 };
 

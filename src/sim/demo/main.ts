@@ -10,6 +10,9 @@ import { type Claim, play } from './story.ts';
 import type { DemoEvent, Tone } from './view.ts';
 
 const DEFAULT_SPEED = 25;
+const DAY_MS = 24 * 3_600_000;
+/** Nine in the morning of yesterday: kubectl shows ages, and what lies in the future has none. */
+const begin = Math.floor(Date.now() / DAY_MS - 1) * DAY_MS + 9 * 3_600_000;
 const FRAME_MS = 150;
 /** Real time after which the story is given up: on the slowest machine it takes a fraction of this. */
 const LIMIT_MS = 10 * 60_000;
@@ -34,7 +37,7 @@ const log: Log & OperatorLogger = {
   error: (message: string) => tell('Bad', message, scene.clock.now()),
 };
 
-const scene = await openScene({ speed, objects: [userPolicy], log });
+const scene = await openScene({ begin, speed, objects: [userPolicy], log });
 const display = displayOn(process.stdout, { colour: process.stdout.isTTY });
 const draw = () => display.show(pictureOf(scene, speed, events));
 const frames = setInterval(draw, FRAME_MS);

@@ -22,7 +22,10 @@ export function pictureOf(scene: Scene, speed: number, events: readonly DemoEven
       phase: status.waves?.find(wave => wave.name === name)?.phase ?? 'Pending',
       rows: names.map(namespace => rowOf(scene, status, namespace, report.get(namespace) ?? [])),
     })),
-    probes: (status.probes ?? []).map(({ name, verdict, value, message }) => ({ name, verdict, value, message })),
+    // what a probe saw of an earlier step says nothing about this one
+    probes: (status.probes ?? [])
+      .filter(({ at }) => !status.step || at >= status.step.startedAt)
+      .map(({ name, verdict, value, message }) => ({ name, verdict, value, message })),
     events: [...events],
   };
 }

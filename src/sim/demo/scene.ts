@@ -28,10 +28,9 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** When the demo begins, in its own time. */
-const BEGIN = Date.parse('2026-12-01T09:00:00Z');
-
 export interface SceneOptions {
+  /** When the demo begins, in its own time; milliseconds since the epoch. */
+  begin: number;
   /** How much faster than real time. */
   speed: number;
   /** Objects that are there before the operator starts. */
@@ -40,8 +39,8 @@ export interface SceneOptions {
 }
 
 /** Everything runs when this resolves; the operator has not been told to do anything yet. */
-export async function openScene({ speed, objects, log }: SceneOptions): Promise<Scene> {
-  const clock = new ScaledClock(BEGIN, speed);
+export async function openScene({ begin, speed, objects, log }: SceneOptions): Promise<Scene> {
+  const clock = new ScaledClock(begin, speed);
   const cluster = new EmbeddedCluster({ clock, crds: [buildCrd()] });
   const mesh = new SimulatedMesh(clock);
   const boutique = new Boutique(cluster, mesh, clock);

@@ -10,8 +10,9 @@ export interface Paper {
   colour: boolean;
 }
 
-const MESSAGE_LINES = 2;
+const MESSAGE_LINES = 3;
 const FEWEST_EVENTS = 4;
+const TIME_WIDTH = 10;
 const WAVE_WIDTH = 12;
 const NAMESPACE_WIDTH = 18;
 const MODE_WIDTH = 11;
@@ -38,7 +39,7 @@ export function screen(view: DemoView, { width, height, colour }: Paper): string
   const probes = probeLines(view);
   const room = height - head.length - probes.length - 2;
   const table = tableLines(view, Math.max(2, room - FEWEST_EVENTS));
-  const events = eventLines(view, Math.max(0, room - table.length));
+  const events = eventLines(view, Math.max(0, room - table.length), width);
   const lines = [...head, ...table, [], ...probes, [], ...events];
   return lines.slice(0, height).map(line => paint(line, width, colour));
 }
@@ -104,9 +105,16 @@ function probeLines({ probes }: DemoView): Line[] {
   ]);
 }
 
-function eventLines({ events }: DemoView, most: number): Line[] {
-  const newest = most > 0 ? events.slice(-most) : [];
-  return newest.map(({ at, tone, text }) => [piece(`${time(at)}  `, 'Quiet'), piece(text, tone)]);
+/** The newest events that fit, oldest first; a long sentence takes two lines. */
+function eventLines({ events }: DemoView, most: number, width: number): Line[] {
+  const lines: Line[] = [];
+  for (const { at, tone, text } of events.toReversed()) {
+    const [first = '', ...more] = wrap(text, width - TIME_WIDTH, 2);
+    const rest = more.map((line): Line => [piece(' '.repeat(TIME_WIDTH)), piece(line, tone)]);
+    if (lines.length + 1 + rest.length > most) break;
+    lines.unshift([piece(`${time(at)}  `, 'Quiet'), piece(first, tone)], ...rest);
+  }
+  return lines;
 }
 
 /** Time of day, UTC. */

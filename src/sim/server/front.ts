@@ -4,6 +4,7 @@ import { type Allow, reviewAccess } from './accessReview.ts';
 import type { Answer, Api, ApiRequest } from './api.ts';
 import { discoveryDocument } from './discovery.ts';
 import { ApiFailure, NoSuchPath } from './failure.ts';
+import { isTrue } from './listOptions.ts';
 import { openApiDocument } from './openapi.ts';
 import type { Resource, ResourceTable } from './resource.ts';
 import { routeOf } from './routes.ts';
@@ -28,10 +29,11 @@ export class Front {
     this.#parts = parts;
   }
 
-  /** Every refusal is an answer; throws only on a fault of the server itself. */
+  /** Never throws: refusals are answers, and so are faults of the server itself (500). */
   respond(request: ApiRequest): KubeResponse {
     try {
       const document = this.#document(request);
+      if (typeof document === 'string') return textOf(200, document);
       if (document !== undefined) return responseOf({ status: 200, body: document });
       if (request.path === ACCESS_REVIEWS) return responseOf(reviewAccess(request, this.#parts.allow));
       const answer = this.#parts.api.handle(request);
@@ -44,8 +46,7 @@ export class Front {
 
   /** A watch, or any other request as a stream of one line. */
   open(request: ApiRequest): KubeStream {
-    const { watch } = request.query ?? {};
-    if (watch !== 'true' && watch !== '1') return streamOf(this.respond(request));
+    if (!isTrue(request.query?.watch)) return streamOf(this.respond(request));
     try {
       const { resource, namespace, name } = routeOf(request.path, this.#parts.resources);
       const query = name === undefined ? request.query : { ...request.query, fieldSelector: `metadata.name=${name}` };
@@ -82,9 +83,14 @@ function responseOf({ status, body, warnings = [] }: Answer): KubeResponse {
 
 function failureResponse(error: unknown): KubeResponse {
   if (error instanceof ApiFailure) return responseOf({ status: error.status.code, body: error.status });
-  if (error instanceof NoSuchPath)
-    return { status: 404, headers: { 'content-type': 'text/plain' }, body: error.message };
-  throw error;
+  if (error instanceof NoSuchPath) return textOf(404, error.message);
+  const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const fault = new ApiFailure(500, 'InternalError', `Internal error occurred: ${why}`);
+  return responseOf({ status: 500, body: fault.status });
+}
+
+function textOf(status: number, body: string): KubeResponse {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
 }
 
 function streamOf({ status, headers, body }: KubeResponse): KubeStream {

@@ -5,6 +5,7 @@ import { load } from 'js-yaml';
 import type { KubeRequest, KubeResponse, KubeStream } from '../../cluster/transport.ts';
 import type { ApiRequest } from './api.ts';
 import { ApiFailure, badRequest } from './failure.ts';
+import { isTrue } from './listOptions.ts';
 import { readProtobuf } from './protobuf.ts';
 
 export interface Backend {
@@ -54,7 +55,7 @@ async function answer(backend: Backend, incoming: IncomingMessage, outgoing: Ser
 }
 
 function isWatch({ method, query }: ApiRequest): boolean {
-  return method === 'GET' && (query?.watch === 'true' || query?.watch === '1');
+  return method === 'GET' && isTrue(query?.watch);
 }
 
 async function readRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<ApiRequest> {

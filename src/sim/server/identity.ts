@@ -24,6 +24,6 @@ export function identity(clock: Clock, random: () => number): Identity {
 }
 
 /** RFC 3339 in whole seconds, as Kubernetes writes its times. */
-export function timestamp(ms: number): string {
+function timestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

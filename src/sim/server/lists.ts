@@ -1,5 +1,6 @@
 /** LIST: selectors, pages that all show the same revision, and lists as of a revision. */
-import { badRequest, expired, invalid, tooLargeVersion } from './failure.ts';
+import { badRequest, expired, tooLargeVersion } from './failure.ts';
+import { checkListOptions, parseLimit, parseVersion, type Query } from './listOptions.ts';
 import type { Resource } from './resource.ts';
 import { fieldMatcher, labelMatcher, singleName } from './selectors.ts';
 import { keyOf, type Store } from './store.ts';
@@ -9,8 +10,6 @@ export interface Listing {
   items: KubeObject[];
   metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
 }
-
-export type Query = Readonly<Record<string, string | undefined>>;
 
 export function list(store: Store, resource: Resource, namespace: string | undefined, query: Query): Listing {
   const start = startOf(store, query);
@@ -72,32 +71,13 @@ interface Start {
 function startOf(store: Store, query: Query): Start {
   if (query.continue) return continued(store, query.continue);
   const version = parseVersion(query.resourceVersion);
-  checkMatch(query.resourceVersionMatch, query.resourceVersion);
+  checkListOptions(query);
   if (version > store.revision) throw tooLargeVersion(version, store.revision);
   if (query.resourceVersionMatch === 'Exact' && version > 0) {
     if (version < store.compacted) throw expired('The provided resource version is too old');
     return { revision: version, after: undefined };
   }
   return { revision: store.revision, after: undefined };
-}
-
-function checkMatch(match: string | undefined, version: string | undefined): void {
-  if (!match) return;
-  const field = 'resourceVersionMatch';
-  const refuse = (reason: string, message: string) =>
-    invalid({ group: 'meta.k8s.io', plural: '', kind: 'ListOptions' }, '', [{ reason, field, message }]);
-  if (!version) {
-    const why = 'resourceVersionMatch is forbidden unless resourceVersion is provided';
-    throw refuse('FieldValueForbidden', `Forbidden: ${why}`);
-  }
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    const supported = 'supported values: "Exact", "NotOlderThan", ""';
-    throw refuse('FieldValueNotSupported', `Unsupported value: ${JSON.stringify(match)}: ${supported}`);
-  }
-  if (match === 'Exact' && version === '0') {
-    const why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"';
-    throw refuse('FieldValueForbidden', `Forbidden: ${why}`);
-  }
 }
 
 const TOO_OLD =
@@ -129,19 +109,4 @@ function parseToken(text: string): { revision: number; after: string } {
     throw badRequest('invalid continue token: continue key is not valid: incorrect encoding');
   }
   return { revision: rv, after: start };
-}
-
-function parseLimit(text: string | undefined): number {
-  const limit = Number(text ?? 0);
-  if (!Number.isInteger(limit)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return limit <= 0 ? Number.POSITIVE_INFINITY : limit;
-}
-
-/** 0 for none. */
-export function parseVersion(text: string | undefined): number {
-  if (!text) return 0;
-  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  throw badRequest(
-    `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-  );
 }

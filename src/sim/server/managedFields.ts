@@ -196,7 +196,7 @@ function joined(a: JsonObject, b: JsonObject): JsonObject {
   return isLeaf(a) === isLeaf(b) ? union(a, b) : { '.': {}, ...a, ...b };
 }
 
-export function without(a: JsonObject, b: JsonObject): JsonObject {
+function without(a: JsonObject, b: JsonObject): JsonObject {
   const kept = Object.entries(a).flatMap(([key, inner]) => {
     if (!Object.hasOwn(b, key)) return [[key, inner] as const];
     const isWhole = isObject(b[key]) && Object.keys(b[key]).length === 0;

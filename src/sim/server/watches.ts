@@ -1,17 +1,21 @@
 /** WATCH: the revisions of one resource as lines, from where the client left off, until either side ends it. */
 import type { Clock } from '../../cluster/clock.ts';
-import { badRequest, expired } from './failure.ts';
-import { matcherOf, parseVersion, type Query } from './lists.ts';
+import { expired } from './failure.ts';
+import { checkWatchOptions, isTrue, parseTimeout, parseVersion, type Query } from './listOptions.ts';
+import { matcherOf } from './lists.ts';
 import type { Resource } from './resource.ts';
 import type { Revision, Store } from './store.ts';
 import { type KubeObject, withMember } from './value.ts';
 
-export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 /** How an object looks inside an event: itself, or a row of a table. */
 export type Encode = (object: KubeObject) => unknown;
 
 /** How often a quiet watch hears a bookmark, as on a real server. */
 const BOOKMARK_MS = 60_000;
+
+/** Marks the bookmark that ends the initial events of a watch that asked for them. */
+const INITIAL_EVENTS_END = { 'k8s.io/initial-events-end': 'true' };
 
 /** Lines that wait for their reader. */
 class Lines implements AsyncIterable<string> {
@@ -86,14 +90,16 @@ export class Watches {
       revision: parseVersion(query.resourceVersion),
       stop: new AbortController(),
     };
-    const seconds = timeoutOf(query);
-    if (!this.#catchUp(watcher)) return watcher.lines;
+    checkWatchOptions(query);
+    const seconds = parseTimeout(query.timeoutSeconds);
+    const bookmarks = isTrue(query.allowWatchBookmarks);
+    if (!this.#catchUp(watcher, query.sendInitialEvents)) return watcher.lines;
+    if (bookmarks && isTrue(query.sendInitialEvents)) this.#bookmark(watcher, INITIAL_EVENTS_END);
     this.#watchers.add(watcher);
     const abort = () => this.#close(watcher, signal?.reason);
     if (signal?.aborted) abort();
     else signal?.addEventListener('abort', abort, { once: true });
     watcher.stop.signal.addEventListener('abort', () => signal?.removeEventListener('abort', abort), { once: true });
-    const bookmarks = query.allowWatchBookmarks === 'true' || query.allowWatchBookmarks === '1';
     if (seconds !== undefined || bookmarks) void this.#keepTime(watcher, seconds, bookmarks);
     return this.#reading(watcher);
   }
@@ -114,13 +120,15 @@ export class Watches {
   }
 
   /** What happened before the watch began; false: that is forgotten, and the watch is over. */
-  #catchUp(watcher: Watcher): boolean {
+  #catchUp(watcher: Watcher, initial: string | undefined): boolean {
     const { lines, resource, namespace } = watcher;
-    if (watcher.revision === 0) {
+    if (isTrue(initial) || (watcher.revision === 0 && initial === undefined)) {
       for (const stored of this.#store.list(resource.table, namespace)) {
         const object = resource.read(stored);
         if (watcher.isMatch(object)) send(watcher, 'ADDED', object);
       }
+      watcher.revision = this.#store.revision;
+    } else if (watcher.revision === 0) {
       watcher.revision = this.#store.revision;
     } else if (watcher.revision < this.#store.compacted) {
       const why = `too old resource version: ${watcher.revision} (${this.#store.compacted})`;
@@ -150,10 +158,10 @@ export class Watches {
     }
   }
 
-  #bookmark(watcher: Watcher): void {
+  #bookmark(watcher: Watcher, annotations?: Record<string, string>): void {
     const { apiVersion, kind } = watcher.resource;
     watcher.revision = Math.max(watcher.revision, this.#store.revision);
-    const metadata = { resourceVersion: String(watcher.revision), creationTimestamp: null };
+    const metadata = { resourceVersion: String(watcher.revision), ...(annotations && { annotations }) };
     watcher.lines.push(JSON.stringify({ type: 'BOOKMARK', object: { kind, apiVersion, metadata } }));
   }
 
@@ -183,11 +191,4 @@ function lastSeen(previous: KubeObject, revision: number): KubeObject {
 
 function send(watcher: Watcher, type: EventType, object: KubeObject): void {
   watcher.lines.push(JSON.stringify({ type, object: watcher.encode(object) }));
-}
-
-function timeoutOf(query: Query): number | undefined {
-  if (!query.timeoutSeconds) return undefined;
-  const seconds = Number(query.timeoutSeconds);
-  if (!Number.isInteger(seconds) || seconds < 0) throw badRequest(`invalid timeoutSeconds: ${query.timeoutSeconds}`);
-  return seconds === 0 ? undefined : seconds;
 }

@@ -3,7 +3,7 @@ import type { KubeRequest, Transport } from '../../../src/cluster/transport.ts';
 import { VirtualClock } from '../../../src/sim/clock.ts';
 import { EmbeddedCluster, type EmbeddedClusterOptions } from '../../../src/sim/server/server.ts';
 
-export const START = Date.parse('2026-11-02T08:00:00Z');
+const START = Date.parse('2026-11-02T08:00:00Z');
 export const WIDGETS = '/apis/example.com/v1/namespaces/shop/widgets';
 export const MERGE = 'application/merge-patch+json';
 export const APPLY = 'application/apply-patch+yaml';
@@ -70,7 +70,7 @@ export interface Bench {
   ask: (method: KubeRequest['method'], path: string, body?: unknown, more?: Partial<KubeRequest>) => Promise<Answered>;
 }
 
-export interface Answered {
+interface Answered {
   status: number;
   headers: Record<string, string>;
   body: Body;
@@ -97,7 +97,7 @@ export function widget(name: string, spec: object = {}, metadata: object = {}): 
   return { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name, ...metadata }, spec };
 }
 
-export interface WatchEvent {
+interface WatchEvent {
   type: string;
   object: Body;
 }

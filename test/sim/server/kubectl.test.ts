@@ -16,6 +16,8 @@ interface Run {
   err: string;
 }
 
+/** Whatever the PATH has. */
+const KUBECTL = 'kubectl';
 const ROLLOUT = `
 apiVersion: mtlsrollout.io/v1alpha1
 kind: MtlsRollout
@@ -31,7 +33,7 @@ spec: {mtls: {mode: ${mode}}}
 
 function hasKubectl(): boolean {
   try {
-    execFileSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+    execFileSync(KUBECTL, ['version', '--client'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -64,7 +66,7 @@ describe('embedded server: with kubectl', function () {
     const all = ['--server', server.url, ...args];
     let finish: (run: Run) => void;
     const done = new Promise<Run>(resolve => (finish = resolve));
-    const child = execFile('kubectl', all, { env, timeout: 30_000 }, (error, out, err) => {
+    const child = execFile(KUBECTL, all, { env, timeout: 30_000 }, (error, out, err) => {
       finish({ code: error ? Number(error.code ?? 1) : 0, out, err });
     });
     child.stdin?.end(input);

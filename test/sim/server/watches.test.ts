@@ -106,6 +106,31 @@ describe('embedded server: watches', () => {
     assert.equal(cluster.watching, 0);
   });
 
+  it('initial events can be asked for, up to a bookmark that says so', async () => {
+    const { cluster, transport, ask } = bench();
+    await ask('POST', WIDGETS, widget('a'));
+    const query = { ...BOOKMARKS, sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
+    const { events, ended } = await watch(transport, WIDGETS, { ...query, resourceVersion: '1' });
+    await ask('POST', WIDGETS, widget('b'));
+    cluster.cutWatches();
+    await ended;
+    assert.deepEqual(
+      events.map(({ type, object }) => [type, object.metadata.name]),
+      [
+        ['ADDED', 'a'],
+        ['BOOKMARK', undefined],
+        ['ADDED', 'b'],
+      ],
+    );
+    assert.match(JSON.stringify(events[1]), /"k8s.io\/initial-events-end":"true"/);
+    const stream = await transport.stream({
+      method: 'GET',
+      path: WIDGETS,
+      query: { watch: '1', sendInitialEvents: 'true' },
+    });
+    assert.equal(stream.status, 422);
+  });
+
   it('one object can be watched by its name', async () => {
     const { cluster, transport, ask } = bench();
     const { events, ended } = await watch(transport, `${WIDGETS}/a`, { resourceVersion: String(cluster.revision) });

@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { load } from 'js-yaml';
+import type { KubeRequest, KubeResponse } from '../../src/cluster/transport.ts';
+import { openScene, policy, ROOT, rollout, runPlugin, type Scene, SHOP, shopObjects } from './scene.ts';
+import { soaking } from './statuses.ts';
+
+const USAGE_HINT = '"kubectl mtlsrollout --help" says more\n';
+
+function forbidden(verb: string, resource: string, group: string, where: string): KubeResponse {
+  const full = group === '' ? resource : `${resource}.${group}`;
+  const message = `${full} is forbidden: User "jane" cannot ${verb} resource "${resource}" in API group "${group}" in the namespace "${where}"`;
+  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403, message };
+  return { status: 403, headers: { 'content-type': 'application/json' }, body };
+}
+
+describe('kubectl mtlsrollout', function () {
+  this.timeout(30_000);
+  this.slow(3000);
+  let scene: Scene;
+
+  beforeEach(async () => {
+    scene = await openScene();
+    for (const object of shopObjects()) scene.cluster.put(object);
+  });
+  afterEach(() => scene.close());
+
+  const stored = (namespace = ROOT, name = 'shop') =>
+    scene.cluster.get('mtlsrollout.io/v1alpha1', 'MtlsRollout', namespace, name);
+  const annotation = () => stored()?.metadata.annotations?.['mtlsrollout.io/retry'];
+  const suspended = () => (stored() as unknown as { spec: { suspend?: boolean } }).spec.suspend;
+
+  describe('status', () => {
+    it('shows one rollout, those of a namespace, or all', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP, soaking(Date.now())));
+      scene.cluster.put(rollout('ad', 'own', { target: { namespace: {} } }));
+      const one = await scene.spawn('status', 'shop', '-n', ROOT);
+      assert.equal(one.code, 0, one.err);
+      assert.match(one.out, /^MtlsRollout istio-system\/shop\n\nPhase {7}Soaking\n/);
+      assert.match(one.out, /\nenforced {6}Healthy {2}4\/4 ports {2}4 {8}3m {3}every port that listens/);
+      assert.equal((await scene.run('status', '-n', ROOT)).out, one.out);
+      const all = await scene.run('status', '-A');
+      assert.deepEqual(all.out.match(/^MtlsRollout .*/gm), ['MtlsRollout ad/own', 'MtlsRollout istio-system/shop']);
+      assert.match(all.out, /the operator has not looked at this rollout yet/);
+    });
+
+    it('gives the same as JSON and YAML', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP, soaking(Date.now())));
+      const json = JSON.parse((await scene.run('status', 'shop', '-n', ROOT, '-o', 'json')).out) as object;
+      const yaml = load((await scene.run('status', '-A', '-o', 'yaml')).out);
+      assert.deepEqual(yaml, { items: [json] });
+      const { status, ...head } = json as { status: object };
+      assert.deepEqual(head, { namespace: ROOT, name: 'shop', mode: 'Enforce', suspend: false, generation: 1 });
+      assert.deepEqual(status, stored()?.status);
+    });
+
+    it('says so on the other channel when there is nothing', async () => {
+      assert.deepEqual(await scene.run('status'), {
+        code: 0,
+        out: '',
+        err: 'There are no MtlsRollouts in namespace default.\n',
+      });
+      const json = await scene.run('status', '-A', '-o', 'json');
+      assert.deepEqual(JSON.parse(json.out), { items: [] });
+      assert.equal(json.err, 'There are no MtlsRollouts.\n');
+    });
+  });
+
+  describe('plan', () => {
+    it('ends with 2 where hazards block, and with 0 once they are gone', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const { code, out } = await scene.spawn('plan', 'shop', '-n', ROOT);
+      assert.equal(code, 2);
+      assert.match(out, /\nStrict {5}1 of 4 scopes\nMesh root {2}istio-system\n/);
+      assert.match(out, /\nWave leaf: 2 scopes, 2 at a time, soak 5m, plan [0-9a-f]{8}\n/);
+      assert.match(out, /\ndone {2}ad {5}STRICT {6}ad\/default {7}-\n/);
+      assert.match(out, /\n2 {5}cart {6}PERMISSIVE {2}cart\/default {5}patch default to STRICT\n/);
+      assert.match(out, /Hazards: 1 blocking, 1 warning\n {2}blocking: Conflict, cart\n.*Argo CD application shop/);
+      scene.cluster.put(policy('cart', 'default', 'PERMISSIVE'));
+      const clean = await scene.run('plan', 'shop', '-n', ROOT);
+      assert.equal(clean.code, 0);
+      assert.match(clean.out, /Hazards: 1 warning\n {2}warning: WaveNameUnmatched, wave leaf\n/);
+    });
+
+    it('reads the workloads where those are the unit', async () => {
+      for (const name of ['web', 'db'])
+        scene.cluster.put({
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { namespace: 'email', name },
+          spec: {
+            selector: { matchLabels: { app: name } },
+            template: { metadata: { labels: { app: name } }, spec: {} },
+          },
+        });
+      scene.cluster.put(rollout('email', 'own', { target: { namespace: {} }, strategy: { unit: 'Workload' } }));
+      const { code, out } = await scene.run('plan', '-n', 'email');
+      assert.equal(code, 0, out);
+      assert.match(out, /\n1 {5}email\/db {3}PERMISSIVE {2}Istio's default {2}create mtls-rollout-db as PERMISSIVE/);
+      assert.match(out, /\n2 {5}email\/web /);
+    });
+
+    it('looks up where the mesh root namespace is, or is told', async () => {
+      scene.cluster.put({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { namespace: ROOT, name: 'istio' },
+        data: { mesh: 'rootNamespace: checkout\n' },
+      });
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const refused = await scene.run('plan', '-n', ROOT);
+      assert.equal(refused.code, 2);
+      assert.match(refused.out, /^Refused {2}NotInRootNamespace: .*mesh root namespace checkout;/m);
+      assert.match(refused.out, /Nothing is planned until this is resolved\./);
+      const told = await scene.run('plan', '-n', ROOT, '--root-namespace', ROOT);
+      assert.match(told.out, /\nWave leaf: /);
+    });
+
+    it('gives the plan as JSON, hash and writes included', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const { out } = await scene.run('plan', 'shop', '-n', ROOT, '-o', 'json');
+      const report = JSON.parse(out) as { plan: string; blocking: number; waves: { scopes: object[] }[] };
+      assert.match(report.plan, /^[0-9a-f]{8}$/);
+      assert.equal(report.blocking, 1);
+      assert.deepEqual(report.waves[0]?.scopes[1], {
+        scope: 'email',
+        step: 1,
+        mode: 'PERMISSIVE',
+        writes: [
+          { verb: 'create', object: 'PeerAuthentication email/mtls-rollout', mode: 'PERMISSIVE' },
+          { verb: 'patch', object: 'PeerAuthentication email/mtls-rollout', mode: 'STRICT' },
+        ],
+      });
+    });
+
+    it('writes nothing', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const { revision } = scene.cluster;
+      await scene.run('plan', '-A');
+      await scene.run('status', '-A');
+      assert.equal(scene.cluster.revision, revision);
+    });
+
+    it('plans what a tenant may see, and says what that leaves open', async () => {
+      scene.cluster.put(rollout('checkout', 'own', { target: { namespace: {} } }));
+      scene.intercept = (request, proceed) =>
+        request.path.endsWith(`/namespaces/${ROOT}/mtlsrollouts`)
+          ? Promise.resolve(forbidden('list', 'mtlsrollouts', 'mtlsrollout.io', ROOT))
+          : proceed();
+      const { code, out } = await scene.run('plan', '-n', 'checkout');
+      assert.equal(code, 0, out);
+      assert.match(out, /\n1 {5}checkout {2}PERMISSIVE /);
+      assert.match(out, /\nNote: you may not list the MtlsRollouts of istio-system: /);
+    });
+  });
+
+  describe('retry', () => {
+    it('annotates a rollout that was rolled back, bound to the version it saw', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP, { ...soaking(Date.now()), phase: 'RolledBack' }));
+      const patches: KubeRequest[] = [];
+      scene.intercept = (request, proceed) => {
+        if (request.method === 'PATCH') patches.push(request);
+        return proceed();
+      };
+      const version = stored()?.metadata.resourceVersion;
+      const { code, out } = await scene.run('retry', 'shop', '-n', ROOT);
+      assert.equal(code, 0);
+      assert.match(annotation() ?? '', /^\d{4}-\d\d-\d\dT/);
+      assert.equal(out, `MtlsRollout istio-system/shop tries again (mtlsrollout.io/retry is ${annotation()})\n`);
+      assert.deepEqual(
+        patches.map(({ body }) => (body as { metadata: { resourceVersion: string } }).metadata.resourceVersion),
+        [version],
+      );
+    });
+
+    it('looks again when the operator wrote meanwhile, and gives up when that never ends', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP, { phase: 'Paused' }));
+      let left = 1;
+      let round = 0;
+      scene.intercept = (request, proceed) => {
+        if (request.method === 'PATCH' && left-- > 0)
+          scene.cluster.put(rollout(ROOT, 'shop', SHOP, { phase: 'Paused', message: `look ${round++}` }));
+        return proceed();
+      };
+      assert.equal((await scene.run('retry', 'shop', '-n', ROOT)).code, 0);
+      const first = annotation();
+      assert.ok(first);
+      left = Infinity;
+      const { code, err } = await scene.run('retry', 'shop', '-n', ROOT);
+      assert.equal(code, 1);
+      assert.equal(err, 'error: MtlsRollout istio-system/shop changed 3 times meanwhile; try again\n');
+      assert.equal(round, 4);
+    });
+
+    it('leaves a rollout alone that was not rolled back or paused', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP, soaking(Date.now())));
+      const { revision } = scene.cluster;
+      const { code, err } = await scene.run('retry', 'shop', '-n', ROOT);
+      assert.equal(code, 1);
+      assert.equal(
+        err,
+        'error: MtlsRollout istio-system/shop was not rolled back or paused (it is Soaking): there is nothing to retry\n',
+      );
+      assert.equal(scene.cluster.revision, revision);
+    });
+  });
+
+  it('suspend and resume set spec.suspend, once', async () => {
+    scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+    const held = await scene.spawn('suspend', 'shop', '-n', ROOT);
+    assert.match(held.out, /^MtlsRollout istio-system\/shop is suspended: /);
+    assert.equal(suspended(), true);
+    const { revision } = scene.cluster;
+    const again = await scene.run('suspend', 'shop', '-n', ROOT);
+    assert.equal(again.out, 'MtlsRollout istio-system/shop is suspended already; nothing was changed\n');
+    assert.equal(scene.cluster.revision, revision);
+    const on = await scene.run('resume', 'shop', '-n', ROOT);
+    assert.equal(on.out, 'MtlsRollout istio-system/shop goes on\n');
+    assert.equal(suspended(), false);
+    const managers = stored()?.metadata.managedFields as { manager: string }[];
+    assert.ok(managers.some(({ manager }) => manager === 'kubectl-mtlsrollout'));
+  });
+
+  describe('where it reaches the cluster', () => {
+    const kubeconfig = (url: string) =>
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'here', cluster: { server: url } }],
+        users: [{ name: 'jane', user: { token: 'a-secret-token' } }],
+        contexts: [
+          { name: 'mesh', context: { cluster: 'here', user: 'jane', namespace: ROOT } },
+          { name: 'plain', context: { cluster: 'here', user: 'jane' } },
+        ],
+        'current-context': 'mesh',
+      });
+
+    it('takes server and namespace from the context', async () => {
+      const file = join(scene.home, 'config');
+      writeFileSync(file, kubeconfig(scene.url));
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const usual = await runPlugin(scene.home, ['status', '--kubeconfig', file]);
+      assert.match(usual.out, /^MtlsRollout istio-system\/shop\n/, usual.err);
+      const other = await runPlugin(scene.home, ['status', '--kubeconfig', file, '--context', 'plain']);
+      assert.equal(other.err, 'There are no MtlsRollouts in namespace default.\n');
+      const unknown = await runPlugin(scene.home, ['status', '--kubeconfig', file, '--context', 'nowhere']);
+      assert.equal(unknown.code, 1);
+      assert.equal(unknown.err, 'error: the kubeconfig has no context "nowhere": use one of mesh, plain\n');
+    });
+
+    it('sends no credentials where everybody could read them', async () => {
+      const seen: (string | undefined)[] = [];
+      const server = createServer((request, response) => {
+        seen.push(request.headers.authorization);
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ items: [], metadata: { resourceVersion: '1' } }));
+      });
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const file = join(scene.home, 'config');
+      writeFileSync(file, kubeconfig(url));
+      await runPlugin(scene.home, ['status', '--kubeconfig', file]);
+      writeFileSync(file, kubeconfig('https://127.0.0.1:1'));
+      await runPlugin(scene.home, ['status', '--kubeconfig', file, '--server', url]);
+      assert.deepEqual(seen, [undefined, undefined]);
+      server.close();
+    });
+
+    it('says in one line why it cannot', async () => {
+      const missing = await runPlugin(scene.home, ['status', '--kubeconfig', join(scene.home, 'none')]);
+      assert.equal(missing.code, 1);
+      assert.match(missing.err, /^error: cannot read the kubeconfig .*none: there is no such file; .*--kubeconfig\n$/);
+      writeFileSync(join(scene.home, 'broken'), 'a: [');
+      const broken = await runPlugin(scene.home, ['status', '--kubeconfig', join(scene.home, 'broken')]);
+      assert.match(broken.err, /^error: cannot read the kubeconfig .*broken: .*\n$/);
+      const closed = await openScene();
+      await closed.close();
+      const refused = await runPlugin(scene.home, ['status', '--server', closed.url]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.err, /^error: cannot reach the API server .*connection refused.*; check --server, .*\n$/);
+    });
+  });
+
+  describe('what goes wrong', () => {
+    it('names the rollouts that are there', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      for (const command of ['status', 'plan', 'retry', 'suspend', 'resume']) {
+        const { code, out, err } = await scene.run(command, 'shpo', '-n', ROOT);
+        assert.deepEqual([code, out], [1, '']);
+        assert.equal(err, 'error: no MtlsRollout istio-system/shpo: in this namespace there is shop\n');
+      }
+      const { err } = await scene.run('status', 'shop');
+      assert.match(
+        err,
+        /^error: no MtlsRollout default\/shop: there is none in this namespace; .*status -A" shows all\n$/,
+      );
+    });
+
+    it('says which right is missing', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      scene.intercept = (request, proceed) =>
+        request.path.includes('/peerauthentications')
+          ? Promise.resolve(forbidden('list', 'peerauthentications', 'security.istio.io', 'shop'))
+          : proceed();
+      const { code, out, err } = await scene.run('plan', '-n', ROOT);
+      assert.deepEqual([code, out], [1, '']);
+      assert.match(err, /^error: .*the user jane lacks the verb "list" on peerauthentications\.security\.istio\.io/);
+      assert.equal(err.split('\n').length, 2);
+      scene.intercept = (request, proceed) =>
+        request.path.includes('/configmaps/') ? Promise.resolve(forbidden('get', 'configmaps', '', ROOT)) : proceed();
+      assert.match((await scene.run('plan', '-n', ROOT)).err, /; or say where it is with --root-namespace\n$/);
+    });
+
+    it('says that the definition is not installed', async () => {
+      const bare = await openScene({ crds: [] });
+      for (const argv of [['status'], ['status', 'shop'], ['plan', '-A'], ['retry', 'shop']]) {
+        const { code, err } = await bare.run(...argv);
+        assert.equal(code, 1);
+        assert.match(
+          err,
+          /^error: this cluster does not know MtlsRollout: install .*kubectl apply -k config\/crd.*\n$/,
+        );
+      }
+      await bare.close();
+    });
+
+    it("says that Istio's definitions are not installed", async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', SHOP));
+      const definition = 'peerauthentications.security.istio.io';
+      scene.cluster.remove('apiextensions.k8s.io/v1', 'CustomResourceDefinition', '', definition);
+      const { code, err } = await scene.run('plan', '-n', ROOT);
+      assert.equal(code, 1);
+      assert.equal(err, "error: this cluster does not know PeerAuthentication: Istio's CRDs are not installed\n");
+    });
+
+    it('ends with 64 and the usage line when it is used wrongly', async () => {
+      assert.deepEqual(await scene.spawn('retry'), {
+        code: 64,
+        out: '',
+        err: `retry needs the name of a MtlsRollout\nusage: kubectl mtlsrollout retry NAME [-n NAMESPACE]\n${USAGE_HINT}`,
+      });
+    });
+  });
+
+  it('prints help and version', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    assert.deepEqual(await runPlugin(scene.home, ['--version']), { code: 0, out: `${version}\n`, err: '' });
+    const help = await runPlugin(scene.home, ['plan', '--help']);
+    assert.equal(help.code, 0);
+    assert.ok(help.out.split('\n').every(line => line.length <= 120));
+  });
+});

@@ -1,0 +1,269 @@
+/** A mesh to which random things happen, and what must hold of it at every state. */
+import assert from 'node:assert/strict';
+import { ORIGINAL_ANNOTATION, RETRY_ANNOTATION } from '../../src/api/resource.ts';
+import { type Verdict, statusSchema } from '../../src/api/status.ts';
+import { effectiveModes } from '../../src/istio/effectiveMode.ts';
+import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
+import { policiesOf } from '../../src/istio/policies.ts';
+import { weaker } from '../../src/istio/slots.ts';
+import { decide } from '../../src/rollout/decide.ts';
+import { restore } from '../../src/rollout/intended.ts';
+import { markOf } from '../../src/rollout/marks.ts';
+import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
+import type { Write } from '../../src/rollout/writes.ts';
+import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
+import { merged, ROOT, TestMesh } from './mesh.ts';
+
+const LABELS = { bare: {}, db: { app: 'db' } };
+const PORTS = [0, 80, 90];
+
+export class WatchedMesh {
+  readonly mesh: TestMesh;
+  /** Weakest mode that each port may ever have: what it was, or what somebody else made of it. */
+  readonly #floor: Map<string, Mode>;
+  /** Policies on which other hands were, by namespace/name. */
+  readonly touched = new Set<string>();
+  readonly #verdicts: Record<RoundKind, Verdict> = { Entry: 'Healthy', Enforcement: 'Healthy', Soak: 'Healthy' };
+  #look: number | undefined;
+  #retries = 0;
+  /** Healthy rounds in a row before the switch, since the step began; and whether there were enough of them. */
+  #row = 0;
+  #proven = false;
+
+  constructor({ spec, home, mesh, policies }: Setting) {
+    this.mesh = new TestMesh(spec, [...NAMES], home);
+    for (const namespace of NAMES) this.mesh.addWorkload(namespace, 'db');
+    if (mesh) this.mesh.putPolicy(ROOT, 'default', { mtls: { mode: mesh } });
+    for (const { namespace, mode, workload, port } of policies)
+      this.mesh.putPolicy(namespace, workload ? 'db' : 'default', {
+        ...(workload ? { selector: { matchLabels: LABELS.db } } : {}),
+        ...(mode ? { mtls: { mode } } : {}),
+        ...(workload && port ? { portLevelMtls: { 80: { mode: port } } } : {}),
+      });
+    this.mesh.now += 5000;
+    this.mesh.judge = kind => this.#verdicts[kind];
+    this.#floor = modesOf(this.mesh.policies.values());
+  }
+
+  happen(event: Event): void {
+    const { mesh } = this;
+    switch (event.kind) {
+      case 'decide':
+        this.#pass(event.wait);
+        return this.#decide(event.outcome);
+      case 'judge':
+        this.#verdicts[event.round] = event.verdict;
+        return;
+      case 'clock':
+        mesh.now += event.seconds * 1000;
+        return;
+      case 'edit':
+        return mesh.edit(event.change);
+      case 'retry':
+        return mesh.annotate(RETRY_ANNOTATION, String(++this.#retries));
+      case 'leader':
+        mesh.epoch++;
+        return;
+      case 'obstacle':
+        mesh.obstacle = event.there ? { reason: 'Conflicted', message: 'another rollout', lasting: true } : undefined;
+        return;
+      default:
+        return this.#foreign(event);
+    }
+  }
+
+  /** From now on nothing fails, and nobody interferes. */
+  calm(): void {
+    this.mesh.obstacle = undefined;
+    this.mesh.judge = () => 'Healthy';
+  }
+
+  /** Decides until the condition holds, everything watched. */
+  until(what: string, condition: () => boolean): void {
+    for (let n = 0; n < 600; n++) {
+      this.#pass('all');
+      this.#decide('done');
+      if (condition()) return;
+    }
+    const { phase, message } = this.mesh.status;
+    assert.fail(`${what} not reached; phase ${phase}: ${message}`);
+  }
+
+  /** Deciding again at the same moment comes to rest soon, and then changes nothing at all. */
+  settle(): void {
+    for (let n = 0; n < 30; n++) {
+      const before = this.mesh.rollout.status;
+      const decision = decide(this.mesh.input());
+      if (decision.writes.length === 0 && decision.transitions.length === 0) {
+        this.#decide('done');
+        const again = this.mesh.rollout.status;
+        if (JSON.stringify(again) === JSON.stringify(before)) return;
+      } else this.#decide('done');
+    }
+    assert.fail(`never at rest: ${this.mesh.transitions.slice(-4).map(({ reason }) => reason)}`);
+  }
+
+  #pass(wait: 'none' | 'half' | 'all'): void {
+    const { mesh } = this;
+    const left = Math.max((this.#look ?? mesh.now + 60_000) - mesh.now, 1);
+    if (wait !== 'none') mesh.now += wait === 'all' ? left : Math.floor(left / 2);
+  }
+
+  #decide(outcome: Outcome): void {
+    const { mesh } = this;
+    const input = frozen(mesh.input());
+    const decision = decide(input);
+    assert.deepEqual(decide(input), decision, 'the same input, the same answer');
+    assert.deepEqual(statusSchema.safeParse(decision.status).error?.issues, undefined);
+    for (const write of decision.writes) assertAllowed(write, input);
+    if (outcome === 'lost') return;
+    assert.ok((decision.status.epoch ?? 0) >= (mesh.status.epoch ?? 0), 'epochs never fall');
+    if (decision.writes.length > 0)
+      assert.ok((decision.status.epoch ?? 0) >= mesh.epoch, 'fenced before the first write');
+    this.#count(input, decision);
+    mesh.store(decision);
+    this.#look = decision.writes.length > 0 ? mesh.now : decision.nextLookAt;
+    if (typeof outcome === 'object') this.#foreign(outcome.race);
+    const most = typeof outcome === 'number' ? outcome : decision.writes.length;
+    for (const write of decision.writes.slice(0, most)) this.#perform(write);
+  }
+
+  /** As the API server does: what is no longer as it was seen is refused. */
+  #perform(write: Write): void {
+    const { namespace, name } = write.verb === 'create' ? write.object.metadata : write.target;
+    const current = this.mesh.policies.get(`${namespace}/${name}`);
+    const seen = write.verb === 'create' ? undefined : write.target.resourceVersion;
+    if (current?.metadata.resourceVersion !== seen || !this.mesh.namespaces.some(known => known.name === namespace))
+      return;
+    if (setsStrict(write)) assert.ok(this.#proven, `no evidence for ${JSON.stringify(write)}`);
+    this.mesh.perform(write);
+    for (const [port, mode] of modesOf(this.mesh.policies.values()))
+      assert.ok(!weaker(mode, this.#floor.get(port)!), `${port} is ${mode} after ${JSON.stringify(write)}`);
+  }
+
+  /** Counts as a reader of the status would, from the stored decisions alone. */
+  #count({ rollout, round }: Input, { transitions }: Decision): void {
+    if (round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing')
+      this.#row = round.observations.every(({ verdict }) => verdict === 'Healthy') ? this.#row + 1 : 0;
+    const anew = ['StepStarted', 'StepRetried', 'EvidenceExpired'];
+    for (const { reason } of transitions) {
+      if (anew.includes(reason)) this.#row = 0;
+      if (anew.includes(reason)) this.#proven = false;
+      if (reason !== 'EvidenceComplete') continue;
+      assert.ok(this.#row >= rollout.spec.analysis.successes, `row of ${this.#row}`);
+      this.#proven = true;
+    }
+  }
+
+  #foreign(event: Foreign): void {
+    const { mesh } = this;
+    switch (event.kind) {
+      case 'namespacePolicy':
+        this.#set(event.namespace, policy => !policy.spec.selector, { mtls: { mode: event.mode } });
+        break;
+      case 'deletePolicies':
+        for (const { metadata } of [...mesh.policies.values()])
+          if (metadata.namespace === event.namespace)
+            this.#touch(metadata, () => mesh.dropPolicy(metadata.namespace, metadata.name));
+        break;
+      case 'meshPolicy':
+        this.#set(ROOT, () => true, { mtls: { mode: event.mode } });
+        break;
+      case 'workloadPolicy':
+        this.#set(event.namespace, policy => policy.spec.selector !== undefined, {
+          selector: { matchLabels: LABELS.db },
+          mtls: { mode: event.mode },
+        });
+        break;
+      case 'namespace':
+        this.#namespace(event.namespace, event.there);
+    }
+    this.#lower();
+  }
+
+  /** Changes a policy of the namespace, or makes one. */
+  #set(namespace: string, which: (policy: PeerAuthentication) => boolean, spec: PeerAuthentication['spec']): void {
+    const { mesh } = this;
+    if (!mesh.namespaces.some(({ name }) => name === namespace)) return;
+    const found = mesh.world.policies.in(namespace).find(which);
+    const metadata = found?.metadata ?? { namespace, name: 'foreign' };
+    this.#touch(metadata, () =>
+      found ? mesh.tamper(namespace, metadata.name, { spec }) : mesh.putPolicy(namespace, metadata.name, spec),
+    );
+  }
+
+  #touch({ namespace, name }: { namespace: string; name: string }, act: () => void): void {
+    this.touched.add(`${namespace}/${name}`);
+    act();
+  }
+
+  #namespace(name: string, there: boolean): void {
+    const { mesh } = this;
+    if (there === mesh.namespaces.some(known => known.name === name) || name === mesh.rollout.metadata.namespace)
+      return;
+    for (const { metadata } of mesh.policies.values())
+      if (metadata.namespace === name) this.touched.add(`${name}/${metadata.name}`);
+    if (there) mesh.addNamespace(name);
+    else mesh.removeNamespace(name);
+  }
+
+  /** Others may weaken: at once, or by what a rollback will come back to. */
+  #lower(): void {
+    const now = modesOf(this.mesh.policies.values());
+    const undone = modesOf(withoutRollout(this.mesh.policies.values()));
+    for (const [port, floor] of this.#floor)
+      this.#floor.set(
+        port,
+        [floor, now.get(port)!, undone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
+      );
+  }
+}
+
+/** Nothing tightens while the author, or somebody before them, holds the rollout. */
+function assertAllowed(write: Write, { rollout, obstacle }: Input): void {
+  const { suspend, mode } = rollout.spec;
+  const restores = write.verb === 'delete' || (write.verb === 'patch' && original(write.patch) === null);
+  if (restores && rollout.status?.step?.stage === 'RollingBack') return;
+  assert.ok(!suspend && mode !== 'Plan' && !obstacle, `held, and yet ${JSON.stringify(write)}`);
+  assert.ok(restores || mode === 'Enforce', `mode ${mode}, and yet ${JSON.stringify(write)}`);
+}
+
+function original(patch: Record<string, unknown>): unknown {
+  return (patch['metadata'] as PeerAuthentication['metadata'] | undefined)?.annotations?.[ORIGINAL_ANNOTATION];
+}
+
+function setsStrict(write: Write): boolean {
+  const spec = write.verb === 'create' ? write.object.spec : write.verb === 'patch' ? write.patch['spec'] : {};
+  return JSON.stringify(spec).includes('STRICT');
+}
+
+/** Effective mode of every port that the tests know, by Istio's rules. */
+function modesOf(policies: Iterable<PeerAuthentication>): Map<string, Mode> {
+  const all = policiesOf(policies);
+  const modes = new Map<string, Mode>();
+  for (const namespace of [ROOT, ...NAMES])
+    for (const [name, labels] of Object.entries(LABELS)) {
+      const { workload, ports } = effectiveModes(all, ROOT, namespace, labels);
+      for (const port of PORTS) modes.set(`${namespace}/${name}:${port}`, (ports.get(port) ?? workload).mode);
+    }
+  return modes;
+}
+
+/** The policies as they would be if everything were restored now. */
+function withoutRollout(policies: Iterable<PeerAuthentication>): PeerAuthentication[] {
+  return [...policies].flatMap(policy => {
+    const mark = markOf(policy);
+    const write = mark && restore(policy, mark);
+    if (write?.verb === 'delete') return [];
+    return write?.verb === 'patch' ? [merged(policy, write.patch) as PeerAuthentication] : [policy];
+  });
+}
+
+/** Whoever changes what it was given fails at once. */
+function frozen<T>(value: T): T {
+  if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) frozen(member);
+  }
+  return value;
+}
