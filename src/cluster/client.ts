@@ -9,7 +9,7 @@ import type { KubeObject, Ref, Resource } from './resource.ts';
 import type { KubeRequest, KubeStream, Transport } from './transport.ts';
 
 /** Who wrote a field, in `managedFields` of everything the operator writes. */
-export const FIELD_MANAGER = 'mtls-rollout';
+const FIELD_MANAGER = 'mtls-rollout';
 
 export interface ListOptions {
   /** All namespaces unless given. */

@@ -81,8 +81,9 @@ export class HttpTransport implements Transport {
     request.signal?.throwIfAborted();
     const deadline = new AbortController();
     const seconds = this.#callTimeoutMs / 1000;
-    const late = new KubeError('Unavailable', `the API server ${this.#server} did not answer within ${seconds} s`);
-    const timer = setTimeout(() => deadline.abort(late), this.#callTimeoutMs);
+    const late = () =>
+      new KubeError('Unavailable', `the API server ${this.#server} did not answer within ${seconds} s`);
+    const timer = setTimeout(() => deadline.abort(late()), this.#callTimeoutMs);
     const signal = request.signal ? AbortSignal.any([request.signal, deadline.signal]) : deadline.signal;
     try {
       // an authentication plug-in that hangs must not outlive the deadline either

@@ -186,8 +186,9 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   async #untilLeading(): Promise<void> {
-    if (!this.#election) return;
     const { signal } = this.stopping;
+    // a signal that has fired already tells no new listener
+    if (!this.#election || signal.aborted) return;
     const aborted = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([this.#election.gained, aborted]);
   }

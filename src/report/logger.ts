@@ -21,6 +21,8 @@ const SECRET_TEXT: [RegExp, string][] = [
   [/(\w+:\/\/)[^\s/@:]+:[^\s/@]+@/g, '$1***@'],
 ];
 const MAX_DEPTH = 6;
+/** Fields of a decision that are part of its sentence. */
+const IN_SENTENCE: ReadonlySet<string> = new Set(['wave', 'step', 'scopes']);
 
 /** The logger fits the `OperatorLogger` of the operator base; decisions come as fields beside the message. */
 export function createLogger(options: LogOptions): Logger {
@@ -46,9 +48,13 @@ function jsonLine(time: string, level: string, message: string, fields: Fields):
   return JSON.stringify({ time, level, message, ...fields });
 }
 
-function textLine(time: string, level: string, message: string, fields: Fields): string {
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${plain(value)}`);
-  return `${time.slice(11, 19)} ${level.padEnd(5)} ${message}${rest.join('')}`.replaceAll('\n', '\\n');
+/** The rollout that a line is about comes first, as in kubectl; what its sentence says already is not said again. */
+function textLine(time: string, level: string, message: string, { rollout, ...fields }: Fields): string {
+  const subject = typeof rollout === 'string' ? `${rollout}: ` : '';
+  const rest = Object.entries(fields)
+    .filter(([key, value]) => value !== undefined && !IN_SENTENCE.has(key))
+    .map(([key, value]) => ` ${key}=${plain(value)}`);
+  return `${time.slice(11, 19)} ${level.padEnd(5)} ${subject}${message}${rest.join('')}`.replaceAll('\n', '\\n');
 }
 
 function plain(value: unknown): string {

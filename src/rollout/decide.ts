@@ -2,11 +2,12 @@
  * The decision: from what is known to what is done next. A pure function; the same input always gives the same
  * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
  */
+import { parseDuration } from '../api/duration.ts';
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
-import { changesOf, nextRoundAt, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
+import { changesOf, nextRoundAt, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { observing } from './stages/observing.ts';
@@ -48,8 +49,9 @@ export function roundDue(input: Input): { kind: RoundKind; step: StepStatus } | 
   if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   const kind = ({ Observing: 'Entry', Enforcing: 'Enforcement', Soaking: 'Soak' } as const)[step.stage as string];
   if (!kind) return undefined;
+  // most looks are made before a round is due: the plan need not be worked out for that
+  if (input.now < nextRoundAt(kind, step, parseDuration(spec.analysis.interval))) return undefined;
   const situation = new Situation(input);
-  if (input.now < nextRoundAt(kind, step, situation.pace.interval)) return undefined;
   const states = situation.stepStates(step);
   const strict = states.every(state => situation.moved(state));
   if (kind === 'Enforcement' && !(strict && watchesEnforcement(spec))) return undefined;
@@ -65,7 +67,7 @@ function nextMove(situation: Situation, status: Status): Move {
     return {
       kind: 'Wait',
       phase: 'Refused',
-      step: step ?? null,
+      step: step ? rowBroken(step) : null,
       on: obstacle.reason,
       message: obstacle.message,
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
@@ -85,8 +87,9 @@ function nextMove(situation: Situation, status: Status): Move {
       return planOnly(situation) ?? rolledBack(situation, status, step);
     case 'Pending':
     case 'Done':
-      return planOnly(situation) ?? pending(situation, status);
+      break;
   }
+  return planOnly(situation) ?? pending(situation, status);
 }
 
 function planOnly(situation: Situation): Wait | undefined {

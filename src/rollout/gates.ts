@@ -3,6 +3,7 @@ import type { Status, StepStatus } from '../api/status.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
+import { rowBroken } from './rounds.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { deadlineOf } from './stages/deadline.ts';
@@ -10,12 +11,13 @@ import { counted, listed, nameOf } from './text.ts';
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return suspended(situation, step) ?? hazardous(situation, step, states);
+  return suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
 }
 
 /** `spec.suspend` and mode Plan hold everything where it is. */
-export function suspended(situation: Situation, step: StepStatus | null): Wait | undefined {
+export function suspended(situation: Situation, running: StepStatus | null): Wait | undefined {
   const { suspend, mode } = situation.input.rollout.spec;
+  const step = running && rowBroken(running);
   if (suspend)
     return {
       kind: 'Wait',
@@ -76,7 +78,7 @@ export function interfered(situation: Situation, step: StepStatus, states: reado
     return {
       kind: 'Wait',
       phase: 'Paused',
-      step,
+      step: rowBroken(step),
       on: `policy of ${state.key}`,
       message: `wave ${step.wave} is paused: ${what}; ${advice}`,
       stalled: 'FieldConflict',

@@ -14,15 +14,12 @@ export function selects(selector: LabelSelector, labels: Labels): boolean {
   if (selector.matchLabels && !carries(selector.matchLabels, labels)) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
     const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value);
-      case 'NotIn':
-        return value === undefined || !values.includes(value);
-      case 'Exists':
-        return value !== undefined;
-      case 'DoesNotExist':
-        return value === undefined;
-    }
+    const holds: Record<typeof operator, boolean> = {
+      In: value !== undefined && values.includes(value),
+      NotIn: value === undefined || !values.includes(value),
+      Exists: value !== undefined,
+      DoesNotExist: value === undefined,
+    };
+    return holds[operator];
   });
 }

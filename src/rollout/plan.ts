@@ -3,6 +3,7 @@ import { parseDuration } from '../api/duration.ts';
 import { planHash } from '../api/hash.ts';
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Wave } from '../api/schema.ts';
+import { MESH, REST } from '../api/schema/strategy.ts';
 import { slotKey } from '../istio/slots.ts';
 import { selects } from './labels.ts';
 import { type Scope, scopeKey, scopeName, scopeSlot } from './scope.ts';
@@ -27,11 +28,6 @@ export interface Plan {
   /** Names that the author gave to a wave and no scope has. */
   unmatched: { wave: string; name: string }[];
 }
-
-/** Wave of the scopes that match no other. */
-export const REST = 'rest';
-/** Wave of the mesh-wide policy, after everything else. */
-export const MESH = 'mesh';
 
 const IMPLICIT = { maxConcurrent: 1, soak: '10m' } as const;
 /** A step is never larger, so that status stays bounded. */

@@ -20,12 +20,18 @@ export function nextRoundAt(kind: RoundKind, step: StepStatus, interval: number)
   return Date.parse(step.since) + (kind === 'Soak' ? interval : 0);
 }
 
-/** The round that was made for this decision, if it is of this kind and not counted yet. */
-export function newRound(situation: Situation, kind: RoundKind, step: StepStatus): Round | undefined {
-  const { round } = situation.input;
-  return round?.kind === kind && round.at >= Date.parse(step.since) && step.lastRoundAt !== timestamp(round.at)
-    ? round
-    : undefined;
+/** The round that was made for this decision, if it is of this kind, about this step and not counted yet. */
+export function newRound({ input }: Situation, kind: RoundKind, step: StepStatus): Round | undefined {
+  const { round, rollout } = input;
+  const about = rollout.status?.step;
+  const same = about?.startedAt === step.startedAt && about.scopes.join() === step.scopes.join();
+  const fresh = round && round.at >= Date.parse(step.since) && step.lastRoundAt !== timestamp(round.at);
+  return same && fresh && round.kind === kind ? round : undefined;
+}
+
+/** A step that nobody may judge for a while: its healthy rounds are no longer in a row. */
+export function rowBroken(step: StepStatus): StepStatus {
+  return { ...step, healthyRounds: 0 };
 }
 
 /** A step after one more round: healthy ones count in a row, unhealthy ones add up. */

@@ -5,13 +5,13 @@
 import type { Transport } from '../../src/cluster/transport.ts';
 import { addressOf, apply, markRunning, NODE, podOf } from './boutiqueObjects.ts';
 
-/** A workload of the shop. `port` is the container port; none: it only calls others. */
+/** A workload of the shop. `port` is the container port. */
 export interface ShopWorkload {
   namespace: string;
   name: string;
-  port?: number;
-  /** Port of the Service where it is another one. */
-  servicePort?: number;
+  port: number;
+  /** Port of the Service where it is another one; null: no Service. */
+  servicePort?: number | null;
   /** Prefix of the Service port's name, from which Istio takes the protocol. */
   protocol: 'http' | 'grpc' | 'tcp';
   calls: string[];
@@ -42,9 +42,9 @@ const workload = (
   namespace: string,
   name: string,
   protocol: ShopWorkload['protocol'],
-  port: number | undefined,
+  port: number,
   calls: string[] = [],
-): ShopWorkload => ({ namespace, name, protocol, calls, ...(port === undefined ? {} : { port }) });
+): ShopWorkload => ({ namespace, name, protocol, port, calls });
 
 export const SHOP: readonly ShopWorkload[] = [
   workload('ad', 'adservice', 'grpc', 9555),
@@ -72,7 +72,7 @@ export const SHOP: readonly ShopWorkload[] = [
     ]),
     servicePort: 80,
   },
-  workload('loadgenerator', 'loadgenerator', 'http', undefined, ['frontend']),
+  { ...workload('loadgenerator', 'loadgenerator', 'http', 8089, ['frontend']), servicePort: null },
   workload('payment', 'paymentservice', 'grpc', 50051),
   workload('product-catalog', 'productcatalogservice', 'grpc', 3550),
   workload('recommendation', 'recommendationservice', 'grpc', 8080, ['productcatalogservice']),
@@ -116,7 +116,7 @@ export async function installWorkload(
     metadata: { namespace, name: `${name}-7d9c5b8f6`, labels, ownerReferences: [owner(deployment)] },
     spec: { replicas, selector: { matchLabels: { app: name } }, template },
   });
-  if (each.port !== undefined) await apply(api, serviceOf(each));
+  if (each.servicePort !== null) await apply(api, serviceOf(each));
   const pods: ShopPod[] = [];
   for (let i = 0; i < replicas; i++) {
     const podName = `${name}-7d9c5b8f6-${'bcdfghjklm'.charAt(i)}x2kq`;
@@ -124,8 +124,7 @@ export async function installWorkload(
     const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
     await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
     await markRunning(api, { namespace, name: podName, ip });
-    const ports = each.port === undefined ? [] : [each.port];
-    pods.push({ namespace, workload: name, name: podName, ip, ports, labels: template.metadata.labels });
+    pods.push({ namespace, workload: name, name: podName, ip, ports: [each.port], labels: template.metadata.labels });
   }
   return pods;
 }

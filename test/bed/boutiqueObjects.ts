@@ -52,7 +52,7 @@ function collectionOf({ apiVersion, kind, metadata }: NewObject): string {
 
 /** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
 export function podOf(each: ShopWorkload, labels: Record<string, string>, meshed: boolean) {
-  const ports = each.port === undefined ? [] : [{ name: each.protocol, containerPort: each.port }];
+  const ports = [{ name: each.protocol, containerPort: each.port }];
   const app = { name: 'server', image: `shop/${each.name}:1`, ports };
   const proxy = {
     name: 'istio-proxy',

@@ -65,9 +65,12 @@ export class PrometheusStub {
   traffic(spec: TrafficSpec): Traffic {
     const born = Date.now() - (spec.sinceMs ?? 25 * 3_600_000);
     const metric = spec.kind === 'tcp' ? 'istio_tcp_connections_opened_total' : 'istio_requests_total';
-    const tally = this.#series.tally(metric, labelsOf(spec), born);
-    tally.setRate(born, spec.perSecond);
-    return { setRate: perSecond => tally.setRate(Date.now(), perSecond) };
+    // a client with a name has a sidecar, which counts what it sends
+    const sides = spec.from === undefined ? ['destination'] : ['destination', 'source'];
+    const tallies = sides.map(reporter => this.#series.tally(metric, { ...labelsOf(spec), reporter }, born));
+    const setRate = (at: number, perSecond: number) => tallies.forEach(tally => tally.setRate(at, perSecond));
+    setRate(born, spec.perSecond);
+    return { setRate: perSecond => setRate(Date.now(), perSecond) };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -91,7 +94,6 @@ function labelsOf({ from, to, secured, kind }: TrafficSpec): Record<string, stri
   const [sourceNamespace, source] = from === undefined ? ['unknown', 'unknown'] : halves(from);
   const [namespace, workload] = halves(to);
   return {
-    reporter: 'destination',
     connection_security_policy: secured ? 'mutual_tls' : 'none',
     source_workload: source,
     source_workload_namespace: sourceNamespace,

@@ -5,7 +5,7 @@
 import { buildCrd } from '../../src/api/crd.ts';
 import type { Status } from '../../src/api/status.ts';
 import { KubeError } from '../../src/cluster/errors.ts';
-import type { KubeRequest, KubeResponse, KubeStream, Transport } from '../../src/cluster/transport.ts';
+import type { KubeRequest, KubeResponse, KubeStream } from '../../src/cluster/transport.ts';
 import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
@@ -14,6 +14,7 @@ import type { Revision } from '../../src/sim/server/store.ts';
 import type { KubeObject } from '../../src/sim/server/value.ts';
 import { POLICY_API, ROLLOUT_API, ROOT, START } from './scene.ts';
 import { ScriptedSight } from './sight.ts';
+import { Wire } from './wire.ts';
 
 /** One request of an operator. */
 export interface Call {
@@ -180,52 +181,6 @@ export class Bench {
   }
 }
 
-/** What one operator reaches the API server through. */
-class Wire implements Transport {
-  readonly #bench: Bench;
-  readonly #by: string;
-  readonly #inner: Transport;
-  isDead = false;
-
-  constructor(bench: Bench, by: string, inner: Transport) {
-    this.#bench = bench;
-    this.#by = by;
-    this.#inner = inner;
-  }
-
-  async call(request: KubeRequest): Promise<KubeResponse> {
-    if (this.isDead) return never();
-    const call = this.#bench.note(this.#by, request);
-    const proceed = async () => {
-      const answer = await this.#inner.call(request);
-      this.#bench.noteServed(call, answer.status);
-      return answer;
-    };
-    try {
-      const answer = await (this.#bench.meddle ? this.#bench.meddle(call, proceed) : proceed());
-      return this.isDead ? await never() : answer;
-    } catch (error) {
-      if (this.isDead) return never();
-      throw error;
-    }
-  }
-
-  async stream(request: KubeRequest): Promise<KubeStream> {
-    if (this.isDead) return never();
-    const proceed = () => this.#inner.stream(request);
-    return this.#bench.meddleStream ? this.#bench.meddleStream(request, proceed) : proceed();
-  }
-
-  log() {
-    const { lines, clock } = this.#bench;
-    const keep =
-      (level: Line['level']) =>
-      (message: string, fields: Record<string, unknown> = {}) =>
-        void (this.isDead || lines.push({ by: this.#by, level, message, fields, at: clock.now() - START }));
-    return { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
-  }
-}
-
 export function settingsOf(...more: string[]): Settings {
   const loaded = loadSettings([LEASE, PROMETHEUS, ...more].join('\n'), []);
   if ('problems' in loaded) throw new Error(loaded.problems.join('; '));
@@ -242,10 +197,6 @@ function kindOf(path: string): string {
   const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
   const [plural = '', , sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
   return sub === undefined ? plural : `${plural}/${sub}`;
-}
-
-function never(): Promise<never> {
-  return new Promise(() => undefined);
 }
 
 /** The definition as it might once have been: it takes everything. */

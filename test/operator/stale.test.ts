@@ -32,6 +32,23 @@ describe('an operator that does not see what happens', function () {
     }
   });
 
+  it('decides nothing before it sees what it wrote itself', async () => {
+    const { bench, lag } = await begin({ on: true });
+    await bench.clock.advance(30_000);
+    const requests = bench.calls.filter(({ kind, at }) => kind === 'peerauthentications' && at < 30_000);
+    // the list at the begin, the look before the create, and the create
+    assert.deepEqual(
+      requests.map(({ method }) => method),
+      ['GET', 'GET', 'POST'],
+    );
+    assert.equal(bench.status().step?.stage, 'Preparing');
+    lag.on = false;
+    bench.cluster.cutWatches();
+    await bench.untilPhase('Completed');
+    bench.end();
+    checkHistory(bench);
+  });
+
   it('creates nothing where somebody else has set a policy that it has not seen', async () => {
     const { bench, lag } = await begin();
     await bench.clock.runUntil(() => bench.status().step?.scopes.includes('cart') === true, 100_000);
@@ -109,9 +126,9 @@ interface Lag {
 }
 
 /** A rollout with a watch of policies that can be made to fall behind. */
-async function begin(): Promise<{ bench: Bench; lag: Lag }> {
+async function begin({ on = false } = {}): Promise<{ bench: Bench; lag: Lag }> {
   const bench = stage({ namespaces: SMALL_SHOP });
-  const lag: Lag = { on: false, without: undefined, damage: false };
+  const lag: Lag = { on, without: undefined, damage: false };
   let watches = 0;
   const meddle: MeddleStream = async (request, proceed) => {
     if (!request.path.endsWith('/peerauthentications')) return await proceed();

@@ -9,6 +9,7 @@ import { policiesOf } from '../../src/istio/policies.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
 import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
+import { merged } from './mergePatch.ts';
 
 export const START = Date.parse('2026-11-22T09:00:00Z');
 export const ROOT = 'istio-system';
@@ -241,16 +242,4 @@ export class TestMesh {
     };
     return { kind, at: this.now, observations: [observation] };
   }
-}
-
-/** RFC 7386. */
-export function merged(target: unknown, patch: unknown): unknown {
-  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
-  const result: Record<string, unknown> =
-    target !== null && typeof target === 'object' && !Array.isArray(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else result[key] = merged(result[key], value);
-  }
-  return result;
 }

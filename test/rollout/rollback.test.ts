@@ -173,6 +173,16 @@ describe('a rolled back rollout', () => {
     assert.equal(mesh.status.phase, 'RolledBack');
   });
 
+  it('forgets the rollback when a later try of its own completes', () => {
+    const mesh = twoWaves('c', { rollback: { retries: 1 } });
+    mesh.untilPhase('RolledBack');
+    mesh.judge = () => 'Healthy';
+    mesh.until(({ step }) => step?.scopes[0] === 'd');
+    assert.equal(mesh.status.rollback?.attempt, 1, 'still counted while the rollout runs');
+    mesh.untilPhase('Completed');
+    assert.equal(mesh.status.rollback, undefined);
+  });
+
   it('counts its tries also when the steps before the one that fails succeed each time', () => {
     const mesh = twoWaves('d', { rollback: { retries: 1, extent: 'All' } });
     let tries = 0;

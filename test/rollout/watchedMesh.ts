@@ -1,21 +1,15 @@
 /** A mesh to which random things happen, and what must hold of it at every state. */
 import assert from 'node:assert/strict';
-import { ORIGINAL_ANNOTATION, RETRY_ANNOTATION } from '../../src/api/resource.ts';
+import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import { type Verdict, statusSchema } from '../../src/api/status.ts';
-import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
-import { policiesOf } from '../../src/istio/policies.ts';
 import { weaker } from '../../src/istio/slots.ts';
 import { decide } from '../../src/rollout/decide.ts';
-import { restore } from '../../src/rollout/intended.ts';
-import { markOf } from '../../src/rollout/marks.ts';
 import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
-import { merged, ROOT, TestMesh } from './mesh.ts';
-
-const LABELS = { bare: {}, db: { app: 'db' } };
-const PORTS = [0, 80, 90];
+import { ROOT, TestMesh } from './mesh.ts';
+import { assertAllowed, DB, frozen, modesOf, setsStrict, withoutRollout } from './promises.ts';
 
 export class WatchedMesh {
   readonly mesh: TestMesh;
@@ -36,7 +30,7 @@ export class WatchedMesh {
     if (mesh) this.mesh.putPolicy(ROOT, 'default', { mtls: { mode: mesh } });
     for (const { namespace, mode, workload, port } of policies)
       this.mesh.putPolicy(namespace, workload ? 'db' : 'default', {
-        ...(workload ? { selector: { matchLabels: LABELS.db } } : {}),
+        ...(workload ? { selector: { matchLabels: DB } } : {}),
         ...(mode ? { mtls: { mode } } : {}),
         ...(workload && port ? { portLevelMtls: { 80: { mode: port } } } : {}),
       });
@@ -67,7 +61,11 @@ export class WatchedMesh {
       case 'obstacle':
         mesh.obstacle = event.there ? { reason: 'Conflicted', message: 'another rollout', lasting: true } : undefined;
         return;
-      default:
+      case 'namespacePolicy':
+      case 'deletePolicies':
+      case 'meshPolicy':
+      case 'workloadPolicy':
+      case 'namespace':
         return this.#foreign(event);
     }
   }
@@ -100,7 +98,8 @@ export class WatchedMesh {
         if (JSON.stringify(again) === JSON.stringify(before)) return;
       } else this.#decide('done');
     }
-    assert.fail(`never at rest: ${this.mesh.transitions.slice(-4).map(({ reason }) => reason)}`);
+    const last = this.mesh.transitions.slice(-4).map(({ reason }) => reason);
+    assert.fail(`never at rest: ${last.join(', ')}`);
   }
 
   #pass(wait: 'none' | 'half' | 'all'): void {
@@ -145,7 +144,7 @@ export class WatchedMesh {
   #count({ rollout, round }: Input, { transitions }: Decision): void {
     if (round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing')
       this.#row = round.observations.every(({ verdict }) => verdict === 'Healthy') ? this.#row + 1 : 0;
-    const anew = ['StepStarted', 'StepRetried', 'EvidenceExpired'];
+    const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired'];
     for (const { reason } of transitions) {
       if (anew.includes(reason)) this.#row = 0;
       if (anew.includes(reason)) this.#proven = false;
@@ -162,7 +161,7 @@ export class WatchedMesh {
         this.#set(event.namespace, policy => !policy.spec.selector, { mtls: { mode: event.mode } });
         break;
       case 'deletePolicies':
-        for (const { metadata } of [...mesh.policies.values()])
+        for (const { metadata } of mesh.policies.values())
           if (metadata.namespace === event.namespace)
             this.#touch(metadata, () => mesh.dropPolicy(metadata.namespace, metadata.name));
         break;
@@ -171,7 +170,7 @@ export class WatchedMesh {
         break;
       case 'workloadPolicy':
         this.#set(event.namespace, policy => policy.spec.selector !== undefined, {
-          selector: { matchLabels: LABELS.db },
+          selector: { matchLabels: DB },
           mtls: { mode: event.mode },
         });
         break;
@@ -217,53 +216,4 @@ export class WatchedMesh {
         [floor, now.get(port)!, undone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
       );
   }
-}
-
-/** Nothing tightens while the author, or somebody before them, holds the rollout. */
-function assertAllowed(write: Write, { rollout, obstacle }: Input): void {
-  const { suspend, mode } = rollout.spec;
-  const restores = write.verb === 'delete' || (write.verb === 'patch' && original(write.patch) === null);
-  if (restores && rollout.status?.step?.stage === 'RollingBack') return;
-  assert.ok(!suspend && mode !== 'Plan' && !obstacle, `held, and yet ${JSON.stringify(write)}`);
-  assert.ok(restores || mode === 'Enforce', `mode ${mode}, and yet ${JSON.stringify(write)}`);
-}
-
-function original(patch: Record<string, unknown>): unknown {
-  return (patch['metadata'] as PeerAuthentication['metadata'] | undefined)?.annotations?.[ORIGINAL_ANNOTATION];
-}
-
-function setsStrict(write: Write): boolean {
-  const spec = write.verb === 'create' ? write.object.spec : write.verb === 'patch' ? write.patch['spec'] : {};
-  return JSON.stringify(spec).includes('STRICT');
-}
-
-/** Effective mode of every port that the tests know, by Istio's rules. */
-function modesOf(policies: Iterable<PeerAuthentication>): Map<string, Mode> {
-  const all = policiesOf(policies);
-  const modes = new Map<string, Mode>();
-  for (const namespace of [ROOT, ...NAMES])
-    for (const [name, labels] of Object.entries(LABELS)) {
-      const { workload, ports } = effectiveModes(all, ROOT, namespace, labels);
-      for (const port of PORTS) modes.set(`${namespace}/${name}:${port}`, (ports.get(port) ?? workload).mode);
-    }
-  return modes;
-}
-
-/** The policies as they would be if everything were restored now. */
-function withoutRollout(policies: Iterable<PeerAuthentication>): PeerAuthentication[] {
-  return [...policies].flatMap(policy => {
-    const mark = markOf(policy);
-    const write = mark && restore(policy, mark);
-    if (write?.verb === 'delete') return [];
-    return write?.verb === 'patch' ? [merged(policy, write.patch) as PeerAuthentication] : [policy];
-  });
-}
-
-/** Whoever changes what it was given fails at once. */
-function frozen<T>(value: T): T {
-  if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const member of Object.values(value)) frozen(member);
-  }
-  return value;
 }

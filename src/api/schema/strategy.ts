@@ -6,8 +6,10 @@ import { labelSelector } from './selector.ts';
 
 /** Most waves that an author can name; status has one more, for the rest. */
 export const MAX_WAVES = 64;
-/** Name of the last wave, which takes the scopes that match no other. */
-const REST = 'rest';
+/** Name of the wave that takes the scopes that match no other. */
+export const REST = 'rest';
+/** Name of the wave of the mesh-wide policy, after everything else. */
+export const MESH = 'mesh';
 const CONCURRENCY = 'must be a whole number from 1 to 500 or a percentage from "1%" to "100%"';
 const PERCENT = /^([1-9][0-9]?|100)%$/;
 
@@ -53,9 +55,9 @@ const wave = ruled(
     message: 'give names, a selector or both',
   },
   {
-    cel: `self.name != '${REST}'`,
-    holds: ({ name }) => name !== REST,
-    message: `the name "${REST}" is kept for the scopes that match no wave: choose another`,
+    cel: `!(self.name in ['${REST}', '${MESH}'])`,
+    holds: ({ name }) => name !== REST && name !== MESH,
+    message: `the names "${REST}" and "${MESH}" are kept for waves of the operator's own: choose another`,
   },
 );
 

@@ -22,11 +22,12 @@ export function again(situation: Situation, step: StepStatus): Move {
 
 /** Somebody asked a paused step to go on: its stage gets its whole time once more. */
 export function stageAgain(situation: Situation, step: StepStatus): Move {
+  const stage = stageFrom(situation, step);
   return onward(
-    enter(step, step.stage, timestamp(situation.now)),
+    enter(step, stage, timestamp(situation.now)),
     {
       reason: 'StepRetried',
-      message: `${stepText(step)}: going on with ${listed(step.scopes)}, ${step.stage} begins anew`,
+      message: `${stepText(step)}: going on with ${listed(step.scopes)}, ${stage} begins anew`,
       severity: 'Normal',
       ...about(step),
     },
@@ -36,10 +37,16 @@ export function stageAgain(situation: Situation, step: StepStatus): Move {
 
 /** The time in which nobody looked, because the rollout was held, neither proves nor disproves anything. */
 export function resumed(situation: Situation, step: StepStatus): Move {
-  return onward(enter(step, step.stage, timestamp(situation.now)), {
+  const stage = stageFrom(situation, step);
+  return onward(enter(step, stage, timestamp(situation.now)), {
     reason: 'StepResumed',
-    message: `${stepText(step)}: no longer held, ${step.stage} of ${listed(step.scopes)} begins anew`,
+    message: `${stepText(step)}: no longer held, ${stage} of ${listed(step.scopes)} begins anew`,
     severity: 'Normal',
     ...about(step),
   });
+}
+
+/** What is not STRICT yet needs new evidence. */
+function stageFrom(situation: Situation, step: StepStatus): StepStatus['stage'] {
+  return situation.stepStates(step).every(state => situation.moved(state)) ? step.stage : 'Observing';
 }

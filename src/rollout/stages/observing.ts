@@ -7,7 +7,7 @@ import type { Situation } from '../situation.ts';
 import { listed, timestamp } from '../text.ts';
 import { BACKSTOP, overdue } from './deadline.ts';
 import { doneByOthers } from './done.ts';
-import { heldDown } from './preparing.ts';
+import { heldDown } from './heldDown.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
 import { again } from './again.ts';
 

@@ -35,7 +35,7 @@ export function readEnvelope(resource: Resource, namespace: string, body: unknow
     const message = `the API version in the data (${String(apiVersion)}) does not match the expected API version (${resource.apiVersion})`;
     throw badRequest(message);
   }
-  const malformed = malformedMetadata(body.metadata);
+  const malformed = malformedMetadata(body.metadata) ?? misshapen(resource, body);
   if (malformed) throw undecodable(resource, malformed);
   const metadata: Partial<Metadata> = Object.fromEntries(
     Object.entries(isObject(body.metadata) ? body.metadata : {}).filter(([, value]) => value !== null),
@@ -47,6 +47,14 @@ export function readEnvelope(resource: Resource, namespace: string, body: unknow
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   return { ...body, apiVersion: resource.apiVersion, kind: resource.kind, metadata };
+}
+
+/** Custom resources are judged by their schema, later and in other words. */
+function misshapen(resource: Resource, body: JsonObject): string | undefined {
+  if (resource.schema) return undefined;
+  const present = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const [first] = problemsOf(present, resource.shape, '');
+  return first && `json: cannot unmarshal into Go struct field ${resource.kind}.${first.field}: ${first.message}`;
 }
 
 function misnamed(resource: Resource, body: JsonObject, field: string, value: unknown, wanted: string): ApiFailure {

@@ -1,6 +1,7 @@
 /** The resources of Kubernetes itself that the server knows, as far as the operator and kubectl need them. */
 import { completeEvent, eventFromStored, eventProblems, eventToStored } from './events.ts';
 import { builtinColumns } from './builtinColumns.ts';
+import { definitionShape } from './definitionShape.ts';
 import { definitionProblems, established } from './customResources.ts';
 import { defineResource, type Resource, type ResourceSketch } from './resource.ts';
 import { type KubeObject, valueAt } from './value.ts';
@@ -143,6 +144,7 @@ const SKETCHES: ResourceSketch[] = [
     hasStatus: true,
     hasGeneration: true,
     unconditionalUpdate: false,
+    shape: definitionShape(),
     prepare: established,
     validate: definitionProblems,
   },

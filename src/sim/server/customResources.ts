@@ -1,4 +1,5 @@
 /** CustomResourceDefinitions: what they make the server serve, and what the server says about them. */
+import { find } from './jsonPath.ts';
 import { type Column, defineResource, type Resource, type Validator } from './resource.ts';
 import type { Schema } from './schema.ts';
 import type { JsonObject, KubeObject } from './value.ts';
@@ -97,7 +98,30 @@ export function definitionProblems(object: KubeObject): string[] {
   if (versions.filter(version => version.storage).length !== 1) {
     found.push('spec.versions: must have exactly one version marked as storage version');
   }
+  const schemas = versions.flatMap(({ schema }) => schema?.openAPIV3Schema ?? []);
+  const columns = versions.flatMap(({ additionalPrinterColumns = [] }) => additionalPrinterColumns);
+  return [...found, ...schemas.flatMap(patternProblems), ...columns.flatMap(pathProblems)];
+}
+
+/** Patterns that cannot be read here, among them those of Go's syntax that JavaScript does not know. */
+function patternProblems({ pattern, items, additionalProperties, properties = {} }: Schema): string[] {
+  const below = [...Object.values(properties), items, additionalProperties].filter(each => typeof each === 'object');
+  const found = below.flatMap(patternProblems);
+  try {
+    RegExp(pattern ?? '');
+  } catch (error) {
+    found.push(`spec.versions: ${(error as Error).message}`);
+  }
   return found;
+}
+
+function pathProblems({ jsonPath }: { jsonPath: string }): string[] {
+  try {
+    find({}, jsonPath);
+    return [];
+  } catch (error) {
+    return [`spec.versions: ${(error as Error).message}`];
+  }
 }
 
 /** Fills in names and, at once, the status that a real cluster writes a moment later. */

@@ -111,8 +111,15 @@ async function sendStream({ status, headers, lines }: KubeStream, outgoing: Serv
   outgoing.writeHead(status, headers);
   outgoing.flushHeaders();
   for await (const line of lines) {
-    if (!outgoing.write(`${line}\n`))
-      await new Promise(resolve => outgoing.once('drain', resolve).once('close', resolve));
+    if (!outgoing.write(`${line}\n`)) await writable(outgoing);
   }
   outgoing.end();
+}
+
+/** Resolves when the reader has caught up, or has gone. */
+async function writable(outgoing: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  outgoing.once('drain', resolve).once('close', resolve);
+  await promise;
+  outgoing.off('drain', resolve).off('close', resolve);
 }

@@ -45,6 +45,8 @@ export interface Resource {
   selectableFields: readonly string[];
   /** Undefined: the server knows no schema and keeps every field. */
   schema?: Schema | undefined;
+  /** What the decoder of a built-in resource insists on. */
+  shape: Schema;
   /** Rules beyond the schema. */
   validate?: Validator | undefined;
   columns?: readonly Column[] | undefined;
@@ -59,6 +61,8 @@ export interface Resource {
 /** What every served resource is unless it says otherwise. */
 export type ResourceSketch = Pick<Resource, 'group' | 'version' | 'kind' | 'plural'> &
   Partial<Resource> & { storageVersion?: string };
+
+const ANY_SHAPE: Schema = { properties: { spec: { type: 'object' }, status: { type: 'object' } } };
 
 export function defineResource(sketch: ResourceSketch): Resource {
   const { storageVersion = sketch.version, ...given } = sketch;
@@ -79,6 +83,7 @@ export function defineResource(sketch: ResourceSketch): Resource {
     returnsDeleted: false,
     nameRule: 'subdomain',
     selectableFields: [],
+    shape: ANY_SHAPE,
     read: stored => inVersion(stored, apiVersion),
     stored: object => inVersion(object, storedVersion),
     ...given,

@@ -25,7 +25,13 @@ export const strategyCases: RuleCase[] = [
     rule: 'rest is taken',
     good: waves({ name: 'rest-1', names: ['x'] }),
     bad: waves({ name: 'rest', names: ['x'] }),
-    problem: 'spec.strategy.waves[0]: the name "rest" is kept',
+    problem: 'spec.strategy.waves[0]: the names "rest" and "mesh" are kept',
+  },
+  {
+    rule: 'mesh is taken',
+    good: waves({ name: 'mesh-1', names: ['x'] }),
+    bad: waves({ name: 'mesh', names: ['x'] }),
+    problem: 'spec.strategy.waves[0]: the names "rest" and "mesh" are kept',
   },
   {
     rule: 'at least one scope at a time',
