@@ -1,7 +1,6 @@
 /** Starts the embedded API server as a process, so that what it costs is not counted as the operator's. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { SpecInput } from '../../src/api/schema.ts';
 import { KubeClient } from '../../src/cluster/client.ts';
@@ -43,7 +42,7 @@ export class ServerProcess {
   }
 
   static async start(): Promise<ServerProcess> {
-    const child = fork(join(import.meta.dirname, 'server.ts'), {
+    const child = fork(new URL('./server.ts', import.meta.url), {
       execArgv: ['--max-old-space-size=8192'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -85,7 +85,8 @@ export class Reconciler {
     const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
     const input = await gather(this.#options, rollout, epoch(), this.#trouble.get(key), signal);
     const due = roundDue(input);
-    const decision = decide(due ? await this.#withRound(input, due) : input);
+    const decision = decided(due ? await this.#withRound(input, due) : input);
+    if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
     if (input.obstacle && decision.status.phase === 'Refused')
       this.#announce(rollout, input.obstacle, rollout.status ?? {});
@@ -213,6 +214,22 @@ export class Reconciler {
     const own = this.#own.get(key) ?? new OwnWrites();
     this.#own.set(key, own);
     return own;
+  }
+}
+
+/** A rollout on which the core fails stands still and says so; the others go on. */
+function decided(input: Input): Decision | { defect: Obstacle } {
+  try {
+    return decide(input);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return {
+      defect: {
+        reason: 'InternalError',
+        message: `a defect of the operator, please report it: ${what}`,
+        lasting: true,
+      },
+    };
   }
 }
 

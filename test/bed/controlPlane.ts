@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Transport } from '../../src/cluster/transport.ts';
+import { auditFlags } from './audit.ts';
 import { buildKubebed, istioCrds, type Say } from './build.ts';
 import { Component } from './component.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -64,8 +65,10 @@ export class ControlPlane {
         etcdFlags(folder, ports),
         async () => (await fetch(`http://127.0.0.1:${etcd}/readyz`)).ok,
       ),
-      apiserver: component('apiserver', [...apiserverFlagsOf(this.#pki, etcd, apiserver), ...apiserverFlags], () =>
-        this.#answersOk('/readyz'),
+      apiserver: component(
+        'apiserver',
+        [...apiserverFlagsOf(this.#pki, etcd, apiserver), ...auditFlags(folder), ...apiserverFlags],
+        () => this.#answersOk('/readyz'),
       ),
       'controller-manager': component('controller-manager', managerFlags(this.#pki, this.adminKubeconfig), () =>
         this.#answersOk('/api/v1/namespaces/default/serviceaccounts/default'),

@@ -55,7 +55,7 @@ Drifted      False   AsSet    08:55:00  every policy is as the rollout set it
 
 AT (UTC)  DECISION       MESSAGE
 09:11:00  StepStarted    wave leaf, step 1/4: preparing ad and email
-09:15:00  StrictInForce  wave leaf, step 1/4: ad and email STRICT on the pods, soaking`,
+09:15:00  StrictInForce  wave leaf, step 1/4: ad and email STRICT and seen in force, soaking`,
     );
   });
 

@@ -54,7 +54,10 @@ describe('entry evidence', () => {
     script(mesh, 'Entry', 'U');
     mesh.until(() => elapsed(mesh) > 600 * MINUTE);
     assert.equal(mesh.condition('Stalled')?.reason, 'ProgressDeadlineExceeded');
-    assert.match(mesh.status.message ?? '', /probe entry says Unhealthy: Entry is Unhealthy; overdue since 09:10:00/);
+    assert.match(
+      mesh.status.message ?? '',
+      /probe entry says Unhealthy: Entry is Unhealthy; overdue since 09:10:00, still going on$/,
+    );
     assert.equal(mesh.status.summary?.waitingOn, 'probe entry');
     assert.equal(mesh.mode('ad'), 'PERMISSIVE');
     mesh.judge = () => 'Healthy';
@@ -243,5 +246,25 @@ describe('a failure with onFailure Pause', () => {
     mesh.edit({ mode: 'Revert' });
     mesh.untilPhase('Reverted');
     assert.equal(mesh.policy('ad'), undefined);
+  });
+});
+
+describe('an operator that was away until long after the deadline', () => {
+  it('goes on with a step that is healthy when it comes back', () => {
+    const mesh = meshIn('Soaking', { analysis: { progressDeadline: '10m' } });
+    mesh.now += 600 * MINUTE;
+    mesh.until(({ waves }) => waves?.[0]?.done === 2);
+    assert.deepEqual(
+      mesh.transitions.filter(({ reason }) => reason === 'RollbackStarted'),
+      [],
+    );
+  });
+
+  it('rolls back a step that is not', () => {
+    const mesh = meshIn('Soaking', { analysis: { progressDeadline: '10m' } });
+    script(mesh, 'Soak', 'N');
+    mesh.now += 600 * MINUTE;
+    mesh.until(({ phase }) => phase === 'RolledBack');
+    assert.match(mesh.status.rollback?.reason ?? '', /no 3 healthy rounds in a row before/);
   });
 });

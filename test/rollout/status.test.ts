@@ -14,8 +14,16 @@ describe('status', () => {
       return phase === 'Completed';
     });
     assert.deepEqual(told, [
-      ['Preparing', 'writes', 'wave rest, step 1/1: preparing ad since 09:00:00; 1 policy to write'],
-      ['Observing', 'evidence', 'wave rest, step 1/1: 0 of 3 healthy rounds since 09:00:00 before ad may switch'],
+      [
+        'Preparing',
+        'writes',
+        'wave rest, step 1/1: preparing ad since 09:00:00; 1 policy to write; overdue after 15:00:00',
+      ],
+      [
+        'Observing',
+        'evidence',
+        'wave rest, step 1/1: 0 of 3 healthy rounds since 09:00:00 before ad may switch; overdue after 15:00:00',
+      ],
       [
         'Enforcing',
         'writes',

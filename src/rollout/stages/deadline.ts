@@ -14,8 +14,12 @@ export function deadlineOf({ pace, plan }: Situation, step: StepStatus): number 
   return Date.parse(step.since) + soak + pace.progressDeadline;
 }
 
-/** A clause for the message of a step that is late; empty while it is not. */
-export function overdue(situation: Situation, step: StepStatus): string {
-  const deadline = deadlineOf(situation, step);
-  return situation.now < deadline ? '' : `; overdue since ${clockTime(deadline, situation.now)}, still going on`;
+export function isLate(situation: Situation, step: StepStatus): boolean {
+  return situation.now >= deadlineOf(situation, step);
+}
+
+/** Until when a step should be there, as the end of a sentence. */
+export function limitText(situation: Situation, step: StepStatus): string {
+  const time = clockTime(deadlineOf(situation, step), situation.now);
+  return isLate(situation, step) ? `; overdue since ${time}, still going on` : `; overdue after ${time}`;
 }

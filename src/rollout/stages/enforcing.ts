@@ -71,7 +71,7 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
   if (inForce)
     return onward(enter({ ...seen, changedAt: seen.changedAt ?? seen.since }, 'Soaking', timestamp(now)), {
       reason: 'StrictInForce',
-      message: `${stepText(step)}: ${listed(step.scopes)} STRICT${round ? ' on the pods' : ''}, soaking`,
+      message: `${stepText(step)}: ${listed(step.scopes)} STRICT${round ? ' and seen in force' : ''}, soaking`,
       severity: 'Normal',
       ...about(step),
     });

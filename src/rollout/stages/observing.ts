@@ -5,9 +5,9 @@ import { enter, type Move, onward } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
 import type { Situation } from '../situation.ts';
 import { listed, timestamp } from '../text.ts';
-import { BACKSTOP, overdue } from './deadline.ts';
+import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
-import { heldDown } from './heldDown.ts';
+import { heldDown } from './preparing.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
 import { again } from './again.ts';
 
@@ -29,15 +29,14 @@ export function observing(situation: Situation, status: Status, step: StepStatus
       severity: 'Normal',
       ...about(step),
     });
-  const late = overdue(situation, seen);
   const doubt = objection(situation, status, seen);
   return {
     kind: 'Wait',
     phase: 'Observing',
     step: seen,
     on: doubt ? `probe ${doubt.name}` : 'evidence',
-    message: `${stepText(seen)}: ${progressOf(situation, seen)} before ${listed(seen.scopes)} may switch${doubtText(doubt)}${late}`,
-    ...(late ? { stalled: 'ProgressDeadlineExceeded' } : {}),
+    message: `${stepText(seen)}: ${progressOf(situation, seen)} before ${listed(seen.scopes)} may switch${doubtText(doubt)}${limitText(situation, seen)}`,
+    ...(isLate(situation, seen) ? { stalled: 'ProgressDeadlineExceeded' } : {}),
     writes,
     nextLookAt: writes.length > 0 ? situation.now + BACKSTOP : nextRoundAt('Entry', seen, situation.pace.interval),
   };

@@ -29,7 +29,8 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   const end = soakEnd(situation, step);
   if (seen.healthyRounds >= pace.successes && now >= end) return done(seen);
   const deadline = deadlineOf(situation, step);
-  if (now >= deadline)
+  // an operator that was away may come back after the deadline: what is healthy then is no failure
+  if (now >= deadline && doubt)
     return failed(
       situation,
       status,
@@ -44,7 +45,7 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
     step: seen,
     on: doubt ? `probe ${doubt.name}` : now < end ? `soak ${clockTime(end, now)}` : 'evidence',
     message: `${stepText(seen)}: soaking ${listed(seen.scopes)}, ${until}; ${progressOf(situation, seen)}${doubtText(doubt)}`,
-    nextLookAt: Math.min(next, deadline, now < end ? end : Infinity),
+    nextLookAt: Math.min(next, ...[deadline, end].filter(time => time > now)),
   };
 }
 
@@ -55,10 +56,10 @@ function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
 /** With `onFailure: Pause` a failed step stays STRICT and waits for somebody; asked again, it soaks anew. */
 function pausedAfterFailure(situation: Situation, status: Status, step: StepStatus): Move | undefined {
   const { pace, now, input } = situation;
-  const late = now >= deadlineOf(situation, step);
+  const doubt = objection(situation, status, step);
+  const late = now >= deadlineOf(situation, step) && doubt !== undefined;
   if (input.rollout.spec.rollback.onFailure !== 'Pause' || (step.failures <= pace.failureLimit && !late))
     return undefined;
   if (situation.askedAgain(status)) return stageAgain(situation, step);
-  const doubt = objection(situation, status, step);
   return paused(step, doubt ? `probe ${doubt.name}: ${doubt.message}` : 'no healthy rounds before the deadline');
 }
