@@ -9,6 +9,9 @@ import { createInterface } from 'node:readline';
 import { systemClock } from '../../src/cluster/clock.ts';
 
 const LOOP_DELAY = join(import.meta.dirname, 'loopDelay.mjs');
+/** Flags of Node in the image. */
+const NODE_FLAGS =
+  readFileSync(join(import.meta.dirname, '../../Dockerfile'), 'utf8').match(/--max-[a-z-]+=\d+/g) ?? [];
 const POLL_MS = 5;
 const PATIENCE_MS = 30_000;
 
@@ -33,10 +36,14 @@ export class Bundle {
     writeFileSync(configFile, JSON.stringify({ health: { address: '127.0.0.1', port: 0 }, ...settings }));
     const flags = ['--kubeconfig', kubeconfigFile, '--config', configFile];
     const spawned = performance.now();
-    const child = spawn(process.execPath, ['--import', LOOP_DELAY, join(this.folder, 'mtls-rollout.mjs'), ...flags], {
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-      env: { NODE_ENV: 'production', ...(compileCache ? { NODE_COMPILE_CACHE: join(this.folder, 'cache') } : {}) },
-    });
+    const child = spawn(
+      process.execPath,
+      [...NODE_FLAGS, '--import', LOOP_DELAY, join(this.folder, 'mtls-rollout.mjs'), ...flags],
+      {
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+        env: { NODE_ENV: 'production', ...(compileCache ? { NODE_COMPILE_CACHE: join(this.folder, 'cache') } : {}) },
+      },
+    );
     await untilReady(child);
     return new OperatorProcess(child, performance.now() - spawned);
   }

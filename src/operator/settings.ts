@@ -86,7 +86,7 @@ const log = z
   .prefault({});
 
 const settingsSchema = z.strictObject({
-  /** Absent: probes that need Prometheus answer NoData. */
+  /** Absent: the default probes go without metrics, and a probe that was asked for metrics answers Error. */
   prometheus: prometheus.optional(),
   /** Names and labels of the mesh's metrics: Istio's standard ones, or raw Envoy counters. */
   metricsPreset: oneOf(['istio', 'envoy'], 'istio'),
@@ -94,9 +94,7 @@ const settingsSchema = z.strictObject({
   istioNamespace: dnsName.default('istio-system'),
   /** Absent: read from the mesh configuration in `istioNamespace`. */
   rootNamespace: dnsName.optional(),
-  /** Absent: read from the mesh configuration. */
-  trustDomain: dnsName.optional(),
-  /** Writes per second. */
+  /** Writes of policies per second. */
   apiRate: whole(20, 1, 1000),
   /** Rollouts that are reconciled at the same time. */
   concurrency: whole(4, 1, 64),

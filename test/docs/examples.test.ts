@@ -89,11 +89,12 @@ describe('links', () => {
 
 describe('transcripts', () => {
   const fragments = fragmentsIn('src/rollout', 'src/probes', 'src/sim/demo', 'src/sim/boutique');
-  const quotes = fences('text');
+  // other tools and figures speak in other words
+  const quotes = fences('text').filter(({ text }) => /^(\d\d:\d\d:\d\d {2}|✔ )|WAITING-ON/m.test(text));
   const unsaid = ({ text }: Fence) =>
     sentencesOf(text).flatMap(sentence => strangeParts(sentence, fragments).map(part => `"${part}" in: ${sentence}`));
 
-  it('are there', () => assert.ok(quotes.length >= 4));
+  it('are there', () => assert.ok(quotes.length >= 3));
   for (const fence of quotes) it(`${fence.at} is what the program says`, () => assert.deepEqual(unsaid(fence), []));
 
   it('would not pass with other words', () => {

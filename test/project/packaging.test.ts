@@ -20,7 +20,10 @@ describe('Dockerfile', () => {
       finalStage.every(line => !line.startsWith('RUN')),
       'nothing can run where there is no shell',
     );
-    assert.match(finalStage.at(-1)!, /^ENTRYPOINT \["\/nodejs\/bin\/node", "\/app\/dist\/mtls-rollout\.mjs"\]$/);
+    assert.match(
+      finalStage.at(-1)!,
+      /^ENTRYPOINT \["\/nodejs\/bin\/node", "--max-semi-space-size=4", "\/app\/dist\/mtls-rollout\.mjs"\]$/,
+    );
   });
 
   it('copies what is there, and .dockerignore lets it through', () => {

@@ -1,7 +1,9 @@
 /** `make demo`: a whole rollout in an embedded cluster, live in the terminal, in well under two minutes. */
 import { parseArgs } from 'node:util';
 import type { OperatorLogger } from '@dot-i/k8s-operator';
+import { systemClock } from '../../cluster/clock.ts';
 import type { Log } from '../../cluster/log.ts';
+import { ScaledClock } from '../clock.ts';
 import { displayOn } from './display.ts';
 import { pictureOf } from './picture.ts';
 import { ROLLOUT, userPolicy } from './rollout.ts';
@@ -27,17 +29,21 @@ if (!(speed >= 1 && speed <= 200)) {
 const events: DemoEvent[] = [];
 const tell = (tone: Tone, text: string, at: number) => void events.push({ id: events.length, at, tone, text });
 
-/** The operator's own log lines are the story; what they carry besides the sentence is for machines. */
+/** The operator's decisions are the story, and whatever it complains about; what else it logs is for machines. */
 const log: Log & OperatorLogger = {
   debug: () => undefined,
   info: (message: string, fields?: Record<string, unknown>) =>
-    fields?.['reason'] && tell('Plain', message, scene.clock.now()),
-  warn: (message: string, fields?: Record<string, unknown>) =>
-    fields?.['reason'] && tell('Bad', message, scene.clock.now()),
-  error: (message: string) => tell('Bad', message, scene.clock.now()),
+    fields?.['reason'] && tell('Plain', message, clock.now()),
+  warn: (message: string, fields?: Record<string, unknown>) => tell('Bad', complaint(message, fields), clock.now()),
+  error: (message: string, fields?: Record<string, unknown>) => tell('Bad', complaint(message, fields), clock.now()),
 };
 
-const scene = await openScene({ begin, speed, objects: [userPolicy], log });
+function complaint(message: string, fields: Record<string, unknown> = {}): string {
+  return typeof fields['error'] === 'string' ? `${message}: ${fields['error']}` : message;
+}
+
+const clock = new ScaledClock(begin, speed);
+const scene = await openScene({ clock, objects: [userPolicy], log });
 const display = displayOn(process.stdout, { colour: process.stdout.isTTY });
 const draw = () => display.show(pictureOf(scene, speed, events));
 const frames = setInterval(draw, FRAME_MS);
@@ -45,7 +51,7 @@ const signal = AbortSignal.timeout(LIMIT_MS);
 
 let claims: Claim[] = [];
 try {
-  claims = await play(scene, (tone, text) => tell(tone, text, scene.clock.now()), signal);
+  claims = await play(scene, (tone, text) => tell(tone, text, clock.now()), signal);
 } catch (error) {
   claims = [
     {
@@ -54,6 +60,8 @@ try {
     },
   ];
 }
+// the operator reports a decision after the status that this story reads
+await systemClock.wait(2 * FRAME_MS);
 clearInterval(frames);
 draw();
 display.close();

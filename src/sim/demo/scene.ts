@@ -8,7 +8,7 @@ import { MtlsRolloutOperator } from '../../operator/operator.ts';
 import { loadSettings } from '../../operator/settings.ts';
 import { Prometheus } from '../../probes/prometheus.ts';
 import { Boutique } from '../boutique/boutique.ts';
-import { ScaledClock } from '../clock.ts';
+import type { Clock } from '../../cluster/clock.ts';
 import { follow } from '../mesh/follow.ts';
 import { SimulatedMesh } from '../mesh/mesh.ts';
 import { SimulatedPrometheus } from '../prometheus.ts';
@@ -16,7 +16,7 @@ import { EmbeddedCluster } from '../server/server.ts';
 import { SimulatedSight } from '../sight.ts';
 
 export interface Scene {
-  clock: ScaledClock;
+  clock: Clock;
   cluster: EmbeddedCluster;
   mesh: SimulatedMesh;
   boutique: Boutique;
@@ -29,18 +29,15 @@ export interface Scene {
 }
 
 export interface SceneOptions {
-  /** When the demo begins, in its own time; milliseconds since the epoch. */
-  begin: number;
-  /** How much faster than real time. */
-  speed: number;
+  /** The demo's own time, some times as fast as real time. */
+  clock: Clock;
   /** Objects that are there before the operator starts. */
   objects: readonly object[];
   log: Log & OperatorLogger;
 }
 
 /** Everything runs when this resolves; the operator has not been told to do anything yet. */
-export async function openScene({ begin, speed, objects, log }: SceneOptions): Promise<Scene> {
-  const clock = new ScaledClock(begin, speed);
+export async function openScene({ clock, objects, log }: SceneOptions): Promise<Scene> {
   const cluster = new EmbeddedCluster({ clock, crds: [buildCrd()] });
   const mesh = new SimulatedMesh(clock);
   const boutique = new Boutique(cluster, mesh, clock);
