@@ -11,8 +11,6 @@ import type { labelSelector } from './schema/selector.ts';
 import { strategy } from './schema/strategy.ts';
 import { exceptions, target } from './schema/target.ts';
 
-export { labelSelector, workloadSelector } from './schema/selector.ts';
-
 const hazardCode = z
   .string()
   .min(1)
@@ -71,7 +69,6 @@ export const specSchema = ruled(
 export type Spec = z.output<typeof specSchema>;
 /** A spec as an author writes it. */
 export type SpecInput = z.input<typeof specSchema>;
-export type Target = Spec['target'];
 export type Wave = Spec['strategy']['waves'][number];
 export type LabelSelector = z.output<typeof labelSelector>;
 export type ProbeSpec = Spec['probes'][number];

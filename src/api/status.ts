@@ -6,7 +6,7 @@ const sentence = z.string().max(1024);
 const hash = z.string().max(16);
 const count = z.int32().min(0);
 
-export const STAGES = [
+const STAGES = [
   'Pending',
   'Preparing',
   'Observing',

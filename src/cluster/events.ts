@@ -10,17 +10,17 @@ import type { Log } from './log.ts';
 import { microTime } from './microTime.ts';
 import type { Resource } from './resource.ts';
 
-export const EVENTS: Resource = {
+const EVENTS: Resource = {
   group: 'events.k8s.io',
   version: 'v1',
   plural: 'events',
   kind: 'Event',
   namespaced: true,
 };
-export const REPORTING_CONTROLLER = 'mtlsrollout.io/operator';
+const REPORTING_CONTROLLER = 'mtlsrollout.io/operator';
 
 /** What the event is about. The uid ties it to this very object, not to a later one of the same name. */
-export interface Regarding {
+interface Regarding {
   apiVersion: string;
   kind: string;
   namespace: string;

@@ -50,7 +50,7 @@ export async function gather(
  * The rollouts that may want the same scopes, oldest first: those of the same namespace, and those of the root
  * namespace with all.
  */
-export function rivals(
+function rivals(
   { rollouts }: Caches,
   { metadata }: Pick<MtlsRollout, 'metadata'>,
   rootNamespace: string,

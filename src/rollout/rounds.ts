@@ -10,7 +10,7 @@ const MOST_PROBES = 32;
 /** While STRICT spreads, looks are closer together than the author's interval. */
 const ENFORCEMENT_INTERVAL = 5_000;
 
-export function roundInterval(kind: RoundKind, interval: number): number {
+function roundInterval(kind: RoundKind, interval: number): number {
   return kind === 'Enforcement' ? Math.min(interval, ENFORCEMENT_INTERVAL) : interval;
 }
 
@@ -79,7 +79,7 @@ export function objection({ input }: Situation, status: Status, step: StepStatus
 }
 
 /** The observation that decides a round, unless all are healthy. */
-export function worstOf(observations: readonly Observation[]): Observation | undefined {
+function worstOf(observations: readonly Observation[]): Observation | undefined {
   for (const verdict of ['Unhealthy', 'Error', 'NoData'] as const) {
     const found = observations.find(observation => observation.verdict === verdict);
     if (found) return found;

@@ -103,6 +103,11 @@ export class ControlPlane {
     return this.components[name].restart();
   }
 
+  /** Certificate of the authority that signed the API server's, and whose clients it trusts. */
+  get ca(): string {
+    return this.#pki.ca;
+  }
+
   kubectl(args: string[], options: KubectlOptions = {}): Promise<KubectlResult> {
     return runKubectl(this.#kubebed, this.adminKubeconfig, this.folder.path, args, options);
   }

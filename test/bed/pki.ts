@@ -39,6 +39,20 @@ export function certificate(folder: string, name: string, subject: string, exten
   args.push('-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', subject, ...issuer);
   // an own, empty configuration: the system's adds extensions of its own
   args.push('-config', '/dev/null', ...extensions.flatMap(extension => ['-addext', extension]));
+  openssl(folder, args);
+}
+
+/** A client's certificate that ran out a day ago. */
+export function expiredCertificate(folder: string, name: string, subject: string): { cert: string; key: string } {
+  const [key, request, cert] = [`${name}.key`, `${name}.csr`, `${name}.crt`];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  openssl(folder, ['req', ...curve, '-keyout', key, '-out', request, '-subj', subject, '-config', '/dev/null']);
+  const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
+  openssl(folder, ['x509', '-req', '-in', request, ...authority, '-days', '-1', '-out', cert]);
+  return { cert: readFileSync(join(folder, cert), 'utf8'), key: readFileSync(join(folder, key), 'utf8') };
+}
+
+function openssl(folder: string, args: string[]): void {
   try {
     execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {

@@ -124,8 +124,8 @@ describe('crashes on a real API server', () => {
   it('no port was weaker than before at any version of any policy', async () => {
     const events = await recording.stop();
     const checked = checkFloor(events, begun, bed!.shop.pods);
-    assert.ok(checked >= 12, `${checked} versions`);
-    console.log(`      ${checked} versions of policies checked`);
+    // a create and a patch where no policy was, one patch where one was, and its way back: no crash made it write twice
+    assert.equal(checked, 10);
   });
 
   it('an API server that is away for some seconds in the middle of a step holds it, and no more', async () => {

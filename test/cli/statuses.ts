@@ -69,7 +69,11 @@ export function soaking(now: number): Status {
     ],
     history: [
       { at: at(9), reason: 'StepStarted', message: 'wave leaf, step 1/4: preparing ad and email' },
-      { at: at(5), reason: 'StrictInForce', message: 'wave leaf, step 1/4: ad and email STRICT and seen in force, soaking' },
+      {
+        at: at(5),
+        reason: 'StrictInForce',
+        message: 'wave leaf, step 1/4: ad and email STRICT and seen in force, soaking',
+      },
     ],
     conditions: [
       condition('Ready', false),

@@ -181,7 +181,7 @@ export class Bench {
   }
 }
 
-export function settingsOf(...more: string[]): Settings {
+function settingsOf(...more: string[]): Settings {
   const loaded = loadSettings([LEASE, PROMETHEUS, ...more].join('\n'), []);
   if ('problems' in loaded) throw new Error(loaded.problems.join('; '));
   return loaded.settings;

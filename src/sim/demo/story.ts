@@ -85,7 +85,7 @@ export async function play(scene: Scene, tell: Tell, signal: AbortSignal): Promi
 
 export function statusOf({ cluster }: Scene): Status {
   const { namespace, name } = ROLLOUT;
-  return (cluster.get(rolloutObject.apiVersion, rolloutObject.kind, namespace, name)?.['status'] ?? {}) as Status;
+  return cluster.get(rolloutObject.apiVersion, rolloutObject.kind, namespace, name)?.['status'] ?? {};
 }
 
 /** The mode in force on every pod of a namespace; undefined while they differ, or where there are none. */
