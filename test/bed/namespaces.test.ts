@@ -56,7 +56,12 @@ describe('namespaces that come and go on a real API server', () => {
 
     it('does not wait for one that is deleted in the middle of its step', async () => {
       const { api } = bed!;
-      await untilStatus(api, path, ({ step }) => step?.scopes[0] === 'guest-b', 'the step of guest-b');
+      await untilStatus(
+        api,
+        path,
+        ({ step }) => step?.scopes[0] === 'guest-b' && step.stage === 'Soaking',
+        'guest-b to soak',
+      );
       assert.equal((await policiesIn(api, 'guest-b')).length, 1);
       await remove(api, '/api/v1/namespaces/guest-b');
       await waitForGone(api, '/api/v1/namespaces/guest-b', 30_000);

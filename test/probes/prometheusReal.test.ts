@@ -14,6 +14,7 @@ import { Prometheus } from '../../src/probes/prometheus.ts';
 import { trafficDrop } from '../../src/probes/trafficDrop.ts';
 import type { Scope } from '../../src/rollout/scope.ts';
 import { look, pod } from './scene.ts';
+import { skipBecause } from '../project/skip.ts';
 
 const FOUND = spawnSync('prometheus', ['--version']).status === 0;
 const NEVER = () => Promise.reject(new Error('no hello expected'));
@@ -61,11 +62,7 @@ describe('a real Prometheus', function () {
   let changedAt: number;
 
   before(async function () {
-    if (!FOUND && process.env['CI'] !== 'true') {
-      console.log('      skipped: no program "prometheus" (on Debian: apt-get install prometheus)');
-      this.skip();
-    }
-    assert.ok(FOUND, 'no program "prometheus"');
+    if (!FOUND) skipBecause(this, 'no program "prometheus" (on Debian: apt-get install prometheus)');
     endpoint = createServer((_, answer) => {
       counters.scrapes += 1;
       answer.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(counters.text());

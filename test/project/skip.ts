@@ -7,7 +7,6 @@ interface Marked {
   [REASON]?: string;
 }
 
-/** @public */
 export function skipBecause(context: Context, reason: string): never {
   const runnable = context.test ?? context.runnable();
   // a skip in a before hook skips the whole suite, so the reason belongs to the suite

@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/cluster/clock.ts';
 import type { Listening } from '../../../src/sim/server/http.ts';
 import { EmbeddedCluster } from '../../../src/sim/server/server.ts';
 import { waitFor } from '../../bed/waiting.ts';
+import { skipBecause } from '../../project/skip.ts';
 
 interface Run {
   code: number;
@@ -47,10 +48,7 @@ describe('embedded server: with kubectl', function () {
   let cluster: EmbeddedCluster;
 
   before(async function () {
-    if (!hasKubectl()) {
-      console.log('      skipped: no kubectl on the PATH');
-      this.skip();
-    }
+    if (!hasKubectl()) skipBecause(this, 'no kubectl on the PATH');
     home = mkdtempSync(join(tmpdir(), 'kubectl-'));
     const crd = load(readFileSync('crds/mtlsrollout.io_mtlsrollouts.yaml', 'utf8')) as object;
     cluster = new EmbeddedCluster({ clock: systemClock, crds: [crd] });
