@@ -21,8 +21,18 @@ const STOP_MS = 25_000;
 
 function kubeConfigOf({ kubeconfig, context }: Settings): KubeConfig {
   const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else config.loadFromFile(kubeconfig);
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (error) {
+    // what a YAML parser says quotes the lines around the mistake, and a token may be on one of them
+    const { code, mark, message } = error as NodeJS.ErrnoException & { mark?: { line: number } };
+    const why = mark === undefined ? (code ?? message) : `line ${mark.line + 1} is not valid YAML`;
+    throw new Error(
+      `cannot read ${kubeconfig === undefined ? 'the kubeconfig' : `the kubeconfig ${kubeconfig}`}: ${why}`,
+      { cause: error },
+    );
+  }
   if (context !== undefined) config.setCurrentContext(context);
   return config;
 }

@@ -41,6 +41,8 @@ export class Election {
   /** Monotonic; leading ends then unless it is renewed. */
   #leadsUntil = Number.NEGATIVE_INFINITY;
   #leading = false;
+  /** What went wrong with the newest try; empty where nothing did. */
+  #problem = '';
 
   constructor(options: ElectionOptions) {
     const { leaseMs = 15_000, renewMs = 10_000, retryMs = 2000, identity } = options;
@@ -132,11 +134,14 @@ export class Election {
       const held = await this.#takeOrRenew(signal);
       // counted from before the request: others count from when they see it, which is later
       if (held) this.#leadsUntil = began + renewMs;
+      this.#problem = '';
       return held;
     } catch (error) {
       if (!this.#ended.signal.aborted) {
         const why = error instanceof Error ? error.message : String(error);
-        log.warn('the lease could not be read or written', { error: why, identity });
+        // once for each problem, not for each try
+        if (why !== this.#problem) log.warn('the lease could not be read or written', { error: why, identity });
+        this.#problem = why;
       }
       return false;
     } finally {

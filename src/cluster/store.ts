@@ -15,8 +15,6 @@ export interface Cache<T> {
   readonly resourceVersion: string | undefined;
   /** Whether everything up to this version has been seen. */
   hasReached(resourceVersion: string): boolean;
-  /** Resolves as soon as everything up to this version has been seen; rejects with the signal's reason. */
-  reached(resourceVersion: string, signal?: AbortSignal): Promise<void>;
 }
 
 export interface Entry<T> {
@@ -32,16 +30,10 @@ export interface Change<T> {
   after: T | undefined;
 }
 
-interface Waiter {
-  version: Version;
-  resolve: () => void;
-}
-
 export class Store<T> implements Cache<T> {
   #namespaces = new Map<string, Map<string, Entry<T>>>();
   #size = 0;
   #version: Version | undefined;
-  #waiters = new Set<Waiter>();
 
   get(key: ObjectKey): T | undefined {
     return this.entry(key)?.value;
@@ -70,28 +62,9 @@ export class Store<T> implements Cache<T> {
   }
 
   hasReached(resourceVersion: string): boolean {
-    return this.#version !== undefined && this.#version >= versionAskedFor(resourceVersion);
-  }
-
-  reached(resourceVersion: string, signal?: AbortSignal): Promise<void> {
-    const version = versionAskedFor(resourceVersion);
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      if (this.hasReached(resourceVersion)) return resolve();
-      const abort = () => {
-        this.#waiters.delete(waiter);
-        reject(signal?.reason);
-      };
-      const waiter: Waiter = {
-        version,
-        resolve: () => {
-          signal?.removeEventListener('abort', abort);
-          resolve();
-        },
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#waiters.add(waiter);
-    });
+    const version = parseVersion(resourceVersion);
+    if (version === undefined) throw new RangeError(`${JSON.stringify(resourceVersion)} is not a resourceVersion`);
+    return this.#version !== undefined && this.#version >= version;
   }
 
   // The writing side, for the reflector.
@@ -148,16 +121,5 @@ export class Store<T> implements Cache<T> {
   advance(version: Version): void {
     if (this.#version !== undefined && version <= this.#version) return;
     this.#version = version;
-    for (const waiter of this.#waiters) {
-      if (waiter.version > version) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve();
-    }
   }
-}
-
-function versionAskedFor(text: string): Version {
-  const version = parseVersion(text);
-  if (version === undefined) throw new RangeError(`${JSON.stringify(text)} is not a resourceVersion`);
-  return version;
 }

@@ -67,13 +67,15 @@ export interface Pod {
   created: number;
   /** Has a sidecar, or its traffic is taken by ztunnel. */
   mesh: 'Sidecar' | 'Ambient' | 'None';
+  /** Its proxy is a gateway or waypoint and not a sidecar: no PeerAuthentication governs its listeners. */
+  gateway: boolean;
   ready: boolean;
   /** When readiness last changed. */
   readySince: number;
   restarts: number;
   /** Newest start of a container that had run before. */
   restartedAt: number | undefined;
-  /** Declared container ports of the application, TCP only. */
+  /** Declared container ports of the application that its sidecar takes, TCP only. */
   ports: number[];
   /** Has ended, or is being deleted: what becomes of it says nothing about the mesh. */
   finished: boolean;

@@ -20,6 +20,7 @@ export function projectPod(raw: unknown): Pod {
   const { metadata, spec, status } = partsOf(raw);
   const created = timeOf(metadata['creationTimestamp']) ?? 0;
   const labels = labelsOf(metadata['labels']);
+  const annotations = labelsOf(metadata['annotations']);
   const containers = lasting(spec);
   const ready = listOf(status['conditions']).find(({ type }) => type === 'Ready');
   const statuses = statusesOf(status, containers);
@@ -31,12 +32,13 @@ export function projectPod(raw: unknown): Pod {
     ip: textOf(status['podIP']) || undefined,
     labels,
     created,
-    mesh: membership(containers, labels, labelsOf(metadata['annotations'])),
+    mesh: membership(containers, labels, annotations),
+    gateway: isRouter(containers),
     ready: ready?.['status'] === 'True',
     readySince: timeOf(ready?.['lastTransitionTime']) ?? created,
     restarts: statuses.reduce((sum, { restartCount }) => sum + countOf(restartCount), 0),
     restartedAt: newest(statuses.map(restartOf)),
-    ports: applicationPorts(containers),
+    ports: applicationPorts(containers).filter(port => isTaken(port, annotations)),
     finished: phase === 'Succeeded' || phase === 'Failed' || textOf(metadata['deletionTimestamp']) !== '',
   };
 }
@@ -91,6 +93,20 @@ function membership(containers: Fields[], labels: Record<string, string>, annota
   const proxied = containers.some(({ name }) => name === PROXY);
   if (proxied && labels['security.istio.io/tlsMode'] === 'istio') return 'Sidecar';
   return annotations['ambient.istio.io/redirection'] === 'enabled' ? 'Ambient' : 'None';
+}
+
+/** The injector and the gateway controllers start every proxy as `proxy sidecar`, `proxy router` or `proxy waypoint`. */
+function isRouter(containers: Fields[]): boolean {
+  const args = containers.find(({ name }) => name === PROXY)?.['args'];
+  return Array.isArray(args) && args[0] === 'proxy' && (args[1] === 'router' || args[1] === 'waypoint');
+}
+
+/** Whether the port leads into the sidecar; past it, no policy has a say. */
+function isTaken(port: number, annotations: Record<string, string>): boolean {
+  const listed = (key: string) => annotations[`traffic.sidecar.istio.io/${key}`]?.split(',').map(text => text.trim());
+  const included = listed('includeInboundPorts');
+  const isIncluded = !included || included.includes('*') || included.includes(String(port));
+  return isIncluded && !listed('excludeInboundPorts')?.includes(String(port));
 }
 
 function applicationPorts(containers: Fields[]): number[] {

@@ -65,7 +65,8 @@ export abstract class BaseOperator extends dotI.default {
       if (!established) this.log.warn(`CustomResourceDefinition ${name} is not established yet; waiting for it`);
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
-      this.log.warn(`${error.message}; install the definition with "kubectl apply -k config/crd"`);
+      const advice = error.kind === 'NotFound' ? '; install the definition with "kubectl apply -k config/crd"' : '';
+      this.log.warn(`${error.message}${advice}`);
     }
     return { group: GROUP, versions: [{ name: VERSION, served: true, storage: true }], plural: PLURAL };
   }

@@ -34,6 +34,14 @@ export function createCaches(source: { client: KubeClient; clock: Clock; random:
   };
 }
 
+/** Without a watch for so long, a cache is no longer taken for what is in the cluster. */
+const BLIND_MS = 120_000;
+
+/** Whether nobody can say what is in the cluster: it was never listed, or has not been watched for a while. */
+export function isBlind({ isSynced, blindMs }: { isSynced: boolean; blindMs: number }): boolean {
+  return !isSynced || blindMs >= BLIND_MS;
+}
+
 /** The cached policies in Istio's order; each namespace is sorted when it is first asked for. */
 export function policiesIn(cache: Cache<PeerAuthentication>): Policies {
   const sorted = new Map<string, readonly PeerAuthentication[]>();

@@ -2,11 +2,14 @@
 import type { MtlsRollout } from '../api/resource.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
+import { KubeError } from '../cluster/errors.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
+import type { Workload } from '../istio/objects.ts';
 import { byAge } from '../istio/policies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { Input, Obstacle, World } from '../rollout/world.ts';
 import { type Caches, policiesIn } from './caches.ts';
+import { isLasting } from './carryOut.ts';
 
 export interface Sources {
   caches: Caches;
@@ -17,14 +20,17 @@ export interface Sources {
   metrics: boolean;
 }
 
-/** The input of a decision, without a round of probes. `trouble` is what the last decision ran into. */
+/**
+ * The input of a decision, without a round of probes, or what keeps it from being seen until somebody acts. `trouble`
+ * is what the last decision ran into.
+ */
 export async function gather(
   { caches, client, clock, rootNamespace, metrics }: Sources,
   rollout: MtlsRollout,
   epoch: number,
   trouble: Obstacle | undefined,
   signal: AbortSignal,
-): Promise<Input> {
+): Promise<Input | { unseen: Obstacle }> {
   const inRoot = rollout.metadata.namespace === rootNamespace;
   const own = caches.namespaces.cache.get({ namespace: '', name: rollout.metadata.namespace });
   const world: World = {
@@ -34,7 +40,10 @@ export async function gather(
     workloads: [],
   };
   const obstacle = refusal(rollout, rivals(caches, rollout, rootNamespace), world);
-  const workloads = obstacle ? [] : await readWorkloads(client, rollout, world, signal);
+  // a rollback goes on whatever stands in the way, and has to know the scopes of its wave
+  const isNeeded = !obstacle || rollout.status?.step?.stage === 'RollingBack';
+  const workloads = isNeeded ? await workloadsFor(client, rollout, world, signal) : [];
+  if ('unseen' in workloads) return workloads;
   return {
     rollout,
     world: { ...world, workloads },
@@ -44,6 +53,15 @@ export async function gather(
     ...(obstacle ? { obstacle } : {}),
     ...(trouble ? { trouble } : {}),
   };
+}
+
+async function workloadsFor(...about: Parameters<typeof readWorkloads>): Promise<Workload[] | { unseen: Obstacle }> {
+  try {
+    return await readWorkloads(...about);
+  } catch (error) {
+    if (!(error instanceof KubeError && isLasting(error))) throw error;
+    return { unseen: { reason: 'WorkloadsNotSeen', message: `cannot ${error.message}`, lasting: true } };
+  }
 }
 
 /**

@@ -20,7 +20,8 @@ export interface Health {
 /** Listens; rejects with a sentence that names address and port when it cannot. */
 export async function startHealth({ address, port, missing }: HealthOptions): Promise<Health> {
   const server = createServer(
-    { requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 },
+    // Node looks for late ones every 30 s only: as long as a kubelet has patience
+    { requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     (request, response) => answer(request, response, missing),
   );
   server.maxConnections = 64;

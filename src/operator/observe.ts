@@ -7,6 +7,7 @@ import type { Pod } from '../istio/objects.ts';
 import { IGNORED_NAMESPACES, projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import { exemptIn } from '../rollout/exceptions.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
@@ -39,6 +40,7 @@ export async function observe(
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     pods: podReader(observer.client, world, signal),
+    exempt: (scope, pod) => exemptIn(scope, pod, world.policies, world.rootNamespace),
     signal,
   };
   const probes = buildProbes(rollout.spec.probes, observer.sight, observer.preset, metrics).filter(({ rounds }) =>

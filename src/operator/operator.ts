@@ -14,7 +14,7 @@ import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
 import { Reporter } from '../report/reporter.ts';
 import { BaseOperator } from './base.ts';
-import { type Caches, createCaches } from './caches.ts';
+import { type Caches, createCaches, isBlind } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler, Reported } from './reconciler.ts';
@@ -35,6 +35,8 @@ export interface OperatorParts {
 
 /** Between two tries to learn what the operator cannot begin without. */
 const RETRY_MS = 5_000;
+/** Between two looks whether the policies are in sight; a watch is tried again within this. */
+const SIGHT_MS = 30_000;
 
 export class MtlsRolloutOperator extends BaseOperator {
   readonly #parts: OperatorParts;
@@ -134,8 +136,23 @@ export class MtlsRolloutOperator extends BaseOperator {
         () => this.#enqueueAll(),
         () => undefined,
       );
+      await this.#tellOfBlindness();
     }
     await election;
+  }
+
+  /** What status says rests on the policies: once they are out of sight, each says so, if there is a server to store it. */
+  async #tellOfBlindness(): Promise<void> {
+    const { signal } = this.stopping;
+    const { policies, rollouts } = this.#caches;
+    let [told, before] = [isBlind(policies), false];
+    for (; !signal.aborted; await this.#parts.clock.wait(SIGHT_MS, signal)) {
+      const blind = isBlind(policies) && rollouts.blindMs === 0;
+      // twice in a row: after an outage the one watch is back a little before the other
+      if (blind === before && blind !== told) this.#enqueueAll();
+      if (blind === before) told = blind;
+      before = blind;
+    }
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
@@ -161,14 +178,16 @@ export class MtlsRolloutOperator extends BaseOperator {
     const { settings, log, clock } = this.#parts;
     const { signal } = this.stopping;
     if (settings.rootNamespace !== undefined) return (this.#rootNamespace = settings.rootNamespace);
-    for (;;) {
+    for (let said = ''; ; ) {
       signal.throwIfAborted();
       try {
         const { name, source } = await findRootNamespace(this.client, settings.istioNamespace, signal);
         log.info('mesh root namespace', { rootNamespace: name, source });
         return (this.#rootNamespace = name);
       } catch (error) {
-        log.warn('cannot read the mesh configuration yet', { error: messageOf(error) });
+        // once for each problem, not for each try
+        if (messageOf(error) !== said) log.warn('cannot read the mesh configuration yet', { error: messageOf(error) });
+        said = messageOf(error);
         await clock.wait(RETRY_MS, signal);
       }
     }

@@ -12,7 +12,7 @@ import { bounded } from '../rollout/text.ts';
 import { unableStatus } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
-import type { Caches, RolloutEntry } from './caches.ts';
+import { isBlind, type RolloutEntry } from './caches.ts';
 import { isLasting, performAll, sameStatus } from './carryOut.ts';
 import { Echoes } from './echoes.ts';
 import { checkFree } from './freeSlot.ts';
@@ -70,13 +70,15 @@ export class Reconciler {
       return undefined;
     }
     const own = this.#ownOf(key);
-    if (!caughtUp(own, this.#options.caches)) return CATCH_UP_MS;
+    const { rollouts, policies } = this.#options.caches;
+    if (!own.seenBy(KIND, rollouts.cache)) return CATCH_UP_MS;
     const { parsed } = entry;
     if ('problems' in parsed) return await this.#refuse(entry, own, parsed);
     // nothing is promised for a rollout that is being deleted: its policies stay
     if (parsed.rollout.metadata.deletionTimestamp) return undefined;
     const blind = this.#blindness();
     if (blind) return await this.#unable(entry, own, parsed.rollout.metadata, blind, parsed.rollout.status);
+    if (!own.seenBy('PeerAuthentication', policies.cache)) return CATCH_UP_MS;
     return await this.#decide(entry, own, parsed.rollout);
   }
 
@@ -84,6 +86,7 @@ export class Reconciler {
     const { epoch, signal, clock } = this.#options;
     const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
     const input = await gather(this.#options, rollout, epoch(), this.#trouble.get(key), signal);
+    if ('unseen' in input) return await this.#unable(entry, own, rollout.metadata, input.unseen, rollout.status);
     const due = roundDue(input);
     const decision = decided(due ? await this.#withRound(input, due) : input);
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
@@ -201,7 +204,7 @@ export class Reconciler {
   /** Without the policies nothing can be decided, not even that a rollback is complete. */
   #blindness(): Obstacle | undefined {
     const { policies } = this.#options.caches;
-    if (policies.isSynced) return undefined;
+    if (!isBlind(policies)) return undefined;
     const problem = policies.state.problem ?? 'they are being listed';
     return {
       reason: 'PoliciesNotSeen',
@@ -231,10 +234,6 @@ function decided(input: Input): Decision | { defect: Obstacle } {
       },
     };
   }
-}
-
-function caughtUp(own: OwnWrites, { rollouts, policies }: Caches): boolean {
-  return own.seenBy(KIND, rollouts.cache) && own.seenBy('PeerAuthentication', policies.cache);
 }
 
 function lookAgain({ spec }: MtlsRollout, { now, obstacle }: Input, { nextLookAt }: Decision): number | undefined {

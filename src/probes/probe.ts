@@ -2,6 +2,7 @@
 import type { ProbeSpec } from '../api/schema.ts';
 import type { Observation } from '../api/status.ts';
 import type { Pod } from '../istio/objects.ts';
+import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
 
 /** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
@@ -20,6 +21,8 @@ export interface Look {
   inForceAt: number | undefined;
   /** Pods of a scope, read at most once a round. */
   pods(scope: Scope): Promise<Pod[]>;
+  /** What of a pod stays as it is although the scope moves. */
+  exempt(scope: Scope, pod: Pod): Exempt;
   signal: AbortSignal;
 }
 

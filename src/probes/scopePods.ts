@@ -13,35 +13,40 @@ export interface ScopePods {
   key: string;
   /** All pods that still run or will run. */
   pods: Pod[];
-  /** Those of them that the policy of the scope governs: in the mesh, and not a gateway. */
+  /** Those of them that the policy of the scope governs, with the ports that it governs: in the mesh, no gateway. */
   governed: Pod[];
   /** Names of the workloads, for a workload scope: its name is the author's and need not be that of a Deployment. */
   workloads: Set<string>;
-  /** Names of the gateways, which are never part of the scope. */
-  gateways: Set<string>;
+  /** Names of workloads among them that it does not govern: gateways, and exceptions that the author accepted. */
+  aside: Set<string>;
 }
 
 /** Reads the pods of every scope of the round. Rejects when a list cannot be read. */
 export async function podsOfScopes(look: Look): Promise<ScopePods[]> {
   const found = new Map<Scope, ScopePods>();
   await eachOf(look.scopes, LISTS_AT_ONCE, async scope => {
-    found.set(scope, describe(scope, await look.pods(scope)));
+    found.set(scope, describe(scope, await look.pods(scope), look));
   });
   return look.scopes.map(scope => found.get(scope)!);
 }
 
-function describe(scope: Scope, all: readonly Pod[]): ScopePods {
+function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
   const pods = all.filter(pod => !pod.finished);
   const inMesh = pods.filter(pod => pod.mesh !== 'None');
-  const gateways = inMesh.filter(isGateway);
-  const governed = inMesh.filter(pod => !isGateway(pod));
+  const governed: Pod[] = [];
+  const aside = new Set<string>();
+  for (const pod of inMesh) {
+    const exempt = isGateway(pod) ? 'All' : look.exempt(scope, pod);
+    if (exempt === 'All') aside.add(`${pod.namespace}/${workloadOf(pod)}`);
+    else governed.push({ ...pod, ports: pod.ports.filter(port => !exempt.includes(port)) });
+  }
   return {
     scope,
     key: scopeKey(scope),
     pods,
     governed,
     workloads: workloadNames(scope, governed),
-    gateways: new Set(gateways.map(pod => `${pod.namespace}/${workloadOf(pod)}`)),
+    aside,
   };
 }
 
@@ -53,7 +58,7 @@ function workloadNames(scope: Scope, governed: readonly Pod[]): Set<string> {
 
 /** Whether traffic that reached this workload concerns the scope. */
 export function covers(scope: ScopePods, namespace: string, workload: string): boolean {
-  if (scope.gateways.has(`${namespace}/${workload}`)) return false;
+  if (scope.aside.has(`${namespace}/${workload}`)) return false;
   if (scope.scope.kind === 'Mesh') return true;
   if (scope.scope.namespace !== namespace) return false;
   return scope.scope.kind === 'Namespace' || scope.workloads.has(workload);

@@ -27,8 +27,9 @@ export function workloadOf(pod: Pod): string {
 
 /** Gateways and waypoints: their listeners are not governed by any PeerAuthentication. */
 export function isGateway(pod: Pod): boolean {
-  const { labels } = pod;
+  const { labels, gateway } = pod;
   return (
+    gateway ||
     'gateway.networking.k8s.io/gateway-name' in labels ||
     'gateway.istio.io/managed' in labels ||
     /^(ingress|egress|eastwest)gateway$/.test(labels['istio'] ?? '')

@@ -16,7 +16,11 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const strict = { done: states.filter(isStrict).length, total: states.length };
   const { trouble } = input;
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
-  const hazards = situation.hazards().slice(0, MOST_HAZARDS);
+  // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
+  const hazards = situation
+    .hazards()
+    .slice(0, MOST_HAZARDS)
+    .map(hazard => ({ ...hazard, object: bounded(hazard.object, 400), message: bounded(hazard.message) }));
   const { step: _, hazards: __, rollback, ...rest } = status;
   return {
     ...rest,

@@ -50,6 +50,12 @@ export function wasHeld(situation: Situation, { phase }: Status, step: StepStatu
   return phase === 'Suspended' || phase === 'Planned';
 }
 
+/** Whether the step stood still until now because somebody else had changed what it stands on, and has set it back. */
+export function wasDisturbed({ phase, conditions = [] }: Status): boolean {
+  const stalled = conditions.find(({ type }) => type === 'Stalled');
+  return phase === 'Paused' && stalled?.reason === 'FieldConflict';
+}
+
 function hazardous(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
   const found = situation.blocking(states);
   const [first] = found;

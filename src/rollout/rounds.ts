@@ -9,6 +9,8 @@ import type { Round, RoundKind, Transition } from './world.ts';
 const MOST_PROBES = 32;
 /** While STRICT spreads, looks are closer together than the author's interval. */
 const ENFORCEMENT_INTERVAL = 5_000;
+/** Rounds further apart than this (or two intervals, if that is longer) are not in a row: nobody looked in between. */
+const LONGEST_GAP = 600_000;
 
 function roundInterval(kind: RoundKind, interval: number): number {
   return kind === 'Enforcement' ? Math.min(interval, ENFORCEMENT_INTERVAL) : interval;
@@ -35,11 +37,13 @@ export function rowBroken(step: StepStatus): StepStatus {
 }
 
 /** A step after one more round: healthy ones count in a row, unhealthy ones add up. */
-export function afterRound(step: StepStatus, round: Round): StepStatus {
+export function afterRound({ pace }: Situation, step: StepStatus, round: Round): StepStatus {
   const verdict = worstOf(round.observations)?.verdict ?? 'Healthy';
+  const before = step.lastRoundAt ? Date.parse(step.lastRoundAt) : round.at;
+  const row = round.at - before > Math.max(2 * pace.interval, LONGEST_GAP) ? 0 : step.healthyRounds;
   return {
     ...step,
-    healthyRounds: verdict === 'Healthy' ? step.healthyRounds + 1 : 0,
+    healthyRounds: verdict === 'Healthy' ? row + 1 : 0,
     failures: step.failures + (verdict === 'Unhealthy' ? 1 : 0),
     lastRoundAt: timestamp(round.at),
   };

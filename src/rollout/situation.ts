@@ -6,7 +6,7 @@ import { type Plan, planOf, stepsOf } from './plan.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
 import { type Scope, scopeKey } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
-import { timestamp } from './text.ts';
+import { bounded, timestamp } from './text.ts';
 import type { Input } from './world.ts';
 
 /** The author's numbers, in milliseconds. */
@@ -105,8 +105,10 @@ export class Situation {
     return edited || (this.retryValue !== undefined && this.retryValue !== retried);
   }
 
+  /** As status holds it. */
   get retryValue(): string | undefined {
-    return this.input.rollout.metadata.annotations?.[RETRY_ANNOTATION];
+    const value = this.input.rollout.metadata.annotations?.[RETRY_ANNOTATION];
+    return value === undefined ? undefined : bounded(value, 256);
   }
 
   /** Number of the step that a scope of this wave belongs to, and of how many. */

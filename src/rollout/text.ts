@@ -30,7 +30,7 @@ export function nameOf({ kind, metadata }: Pick<PeerAuthentication, 'metadata'> 
   return `${kind} ${metadata.namespace}/${metadata.name}`;
 }
 
-/** Cuts a sentence to what a status field holds. */
+/** Cuts a sentence to what a status field holds; half a character would come back from the API server as another. */
 export function bounded(text: string, most = 1024): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+  return (text.length <= most ? text : `${text.slice(0, most - 1)}…`).toWellFormed();
 }

@@ -1,10 +1,14 @@
 /** Status of a rollout about which nothing can be decided: its spec cannot be read, or the cluster cannot be seen. */
 import { setCondition } from '../api/conditions.ts';
 import type { Condition, Status } from '../api/status.ts';
+import { rowBroken } from './rounds.ts';
 import { bounded, timestamp } from './text.ts';
 import type { Obstacle } from './world.ts';
 
-/** Everything that was known stays; phase, message and conditions say why nothing moves. */
+/**
+ * Everything that was known stays, but for the row of healthy rounds, which is broken; phase, message and conditions
+ * say why nothing moves.
+ */
 export function unableStatus(status: Status, obstacle: Obstacle, generation: number, now: number): Status {
   const { reason, lasting } = obstacle;
   const message = bounded(obstacle.message);
@@ -23,6 +27,7 @@ export function unableStatus(status: Status, obstacle: Obstacle, generation: num
   ];
   return {
     ...status,
+    ...(status.step ? { step: rowBroken(status.step) } : {}),
     observedGeneration: generation,
     phase: 'Refused',
     message,

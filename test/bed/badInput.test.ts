@@ -88,7 +88,7 @@ describe('trouble on a real API server', () => {
     await create(api, 'here', { target: { mesh: {} } }, 'payment');
     await create(api, 'nowhere', quick(['shipping', 'no-such-namespace']));
     await create(api, 'well', quick(['checkout']));
-    await create(api, 'rival', { target: { namespace: {} }, ...QUICK }, 'checkout');
+    await create(api, 'well-rival', quick(['checkout']));
 
     const misplaced = await untilPhase(api, rolloutPath('here', 'payment'), 'Refused');
     isStalled(
@@ -102,7 +102,7 @@ describe('trouble on a real API server', () => {
       'NamespaceNotFound',
       /namespace no-such-namespace .* is not there; create the namespace, or take it from the list/,
     );
-    const rival = await untilPhase(api, rolloutPath('rival', 'checkout'), 'Refused');
+    const rival = await untilPhase(api, rolloutPath('well-rival'), 'Refused');
     isStalled(rival, 'Conflicted', /MtlsRollout istio-system\/well is older and governs namespace checkout/);
     await untilPhase(api, rolloutPath('well'), 'Completed');
     assert.deepEqual(await policiesIn(api, 'shipping'), []);
@@ -110,7 +110,7 @@ describe('trouble on a real API server', () => {
     await apply(api, namespaceObject('no-such-namespace', {}));
     await untilPhase(api, rolloutPath('nowhere'), 'Completed');
     await remove(api, rolloutPath('well'));
-    await untilPhase(api, rolloutPath('rival', 'checkout'), 'Completed');
+    await untilPhase(api, rolloutPath('well-rival'), 'Completed');
     await patch(api, rolloutPath('here', 'payment'), { spec: { target: { mesh: null, namespace: {} }, ...QUICK } });
     await untilStatus(api, rolloutPath('here', 'payment'), ({ phase }) => phase !== 'Refused', 'it to begin');
   });

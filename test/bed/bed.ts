@@ -65,11 +65,17 @@ export class Bed {
 /** For a `before` hook: skips the suite where this machine cannot give a control plane. Without `istio` its CRDs are not there. */
 export async function bedFor(context: Mocha.Context, { istio = true } = {}): Promise<Bed> {
   const plane = await controlPlaneFor(context);
-  await Promise.all([buildOperator(), ...(istio ? [plane.applyIstioCrds()] : [])]);
-  const shop = await installBoutique(plane.admin);
-  const kubeconfig = await installOperator(plane);
-  const sidecars = await startSidecars(plane.admin, plane.folder, shop.pods);
-  return new Bed(plane, kubeconfig, shop, sidecars, await PrometheusStub.start());
+  try {
+    await Promise.all([buildOperator(), ...(istio ? [plane.applyIstioCrds()] : [])]);
+    const shop = await installBoutique(plane.admin);
+    const kubeconfig = await installOperator(plane);
+    const sidecars = await startSidecars(plane.admin, plane.folder, shop.pods);
+    return new Bed(plane, kubeconfig, shop, sidecars, await PrometheusStub.start());
+  } catch (error) {
+    // half a bed is nobody's to stop later
+    await plane.stop();
+    throw error;
+  }
 }
 
 function callsOf({ namespace, name, calls }: ShopWorkload, shop: Boutique, prometheus: PrometheusStub) {

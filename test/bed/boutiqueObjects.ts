@@ -69,9 +69,9 @@ export function podOf(each: ShopWorkload, labels: Record<string, string>, meshed
   };
 }
 
-/** The same address for the same pod, somewhere in 127.64.0.0/10. */
+/** The same address for the same pod, somewhere in 127.64.0.0/10; another one in every process, so that beds can run side by side. */
 export function addressOf(namespace: string, name: string): string {
-  const [a, b, c] = createHash('sha256').update(`${namespace}/${name}`).digest();
+  const [a, b, c] = createHash('sha256').update(`${process.pid}/${namespace}/${name}`).digest();
   return `127.${64 + (a! % 64)}.${b}.${1 + (c! % 254)}`;
 }
 

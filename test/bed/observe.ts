@@ -62,8 +62,13 @@ export async function waitForObject<T = Seen>(
   try {
     return await waitFor(look, description, timeoutMs);
   } catch (cause) {
-    throw new Error(`waited ${timeoutMs} ms for ${description}; last seen: ${JSON.stringify(last)}`, { cause });
+    throw new Error(`waited ${timeoutMs} ms for ${description}; last seen: ${shown(last)}`, { cause });
   }
+}
+
+/** Who manages which field is of no use to somebody who reads why a test failed. */
+function shown(object: unknown): string {
+  return JSON.stringify(object, (key, value: unknown) => (key === 'managedFields' ? undefined : value));
 }
 
 /** Waits until there is no object at `path`. */

@@ -1,45 +1,20 @@
-/** The built operator as a process on a real API server, under the rights of its deployment, with Istio's own CRDs. */
+/** The built operator as a process on a real API server: it gets ready, ends in order, and comes back after a crash. */
 import assert from 'node:assert/strict';
-import { type Boutique, installBoutique } from './boutique.ts';
-import type { ControlPlane } from './controlPlane.ts';
-import { buildOperator, installOperator, type OperatorProcess, startOperator } from './operatorProcess.ts';
-import { PrometheusStub } from './prometheusStub.ts';
-import { type Sidecars, startSidecars } from './sidecars.ts';
-import { controlPlaneFor } from './suite.ts';
+import { type Bed, bedFor } from './bed.ts';
+import type { OperatorProcess } from './operatorProcess.ts';
 
 describe('the operator on a real API server', () => {
-  let plane: ControlPlane | undefined;
-  let shop: Boutique;
-  let sidecars: Sidecars | undefined;
-  let prometheus: PrometheusStub | undefined;
+  let bed: Bed | undefined;
   let operator: OperatorProcess | undefined;
 
   before(async function () {
-    plane = await controlPlaneFor(this);
-    await Promise.all([buildOperator(), plane.applyIstioCrds()]);
-    shop = await installBoutique(plane.admin);
-    sidecars = await startSidecars(plane.admin, plane.folder, shop.pods);
-    prometheus = await PrometheusStub.start();
-    for (const { namespace, name, calls } of shop.workloads) {
-      for (const callee of calls) {
-        const to = shop.workloads.find(each => each.name === callee)!;
-        const path = { from: `${namespace}/${name}`, to: `${to.namespace}/${callee}` };
-        prometheus.traffic({ ...path, secured: true, perSecond: 5, kind: to.protocol === 'tcp' ? 'tcp' : 'http' });
-      }
-    }
-    const kubeconfig = await installOperator(plane);
-    operator = await startOperator({
-      controlPlane: plane,
-      kubeconfig,
-      settings: { prometheus: { url: prometheus.url } },
-    });
+    bed = await bedFor(this);
+    // the lease as it is in production: a crashed leader keeps it for longer than this suite lasts
+    operator = await bed.startOperator({ leaderElection: {} });
   });
-
   after(async () => {
     await operator?.stop();
-    await prometheus?.stop();
-    await sidecars?.stop();
-    await plane?.stop();
+    await bed?.stop();
   });
 
   it('gets ready under the rights of its ServiceAccount', async () => {

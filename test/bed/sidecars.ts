@@ -39,6 +39,10 @@ export async function startSidecars(api: Transport, folder: RunFolder, pods: rea
     return (ports.get(port) ?? workload).mode;
   };
   const servers: Server[] = [];
+  const stop = async () => {
+    for (const socket of open) socket.destroy();
+    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+  };
   const pki = folder.file('mesh');
   mkdirSync(pki, { recursive: true });
   certificate(pki, 'ca', '/O=cluster.local', ['basicConstraints=critical,CA:TRUE']);
@@ -58,18 +62,19 @@ export async function startSidecars(api: Transport, folder: RunFolder, pods: rea
           );
         });
       });
-      servers.push(await listening(server, pod.ip, port));
+      servers.push(server);
+      await listening(server, pod.ip, port).catch(async (error: unknown) => {
+        await stop();
+        throw error;
+      });
     }
   }
   return {
+    stop,
     pretend: (namespace, mode) =>
       void (mode === undefined ? pretended.delete(namespace) : pretended.set(namespace, mode)),
     get hellos() {
       return hellos;
-    },
-    async stop() {
-      for (const socket of open) socket.destroy();
-      await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
     },
   };
 }
@@ -102,9 +107,9 @@ function identityOf(pki: string, { namespace, workload }: ShopPod): TlsServer {
   return server;
 }
 
-function listening(server: Server, address: string, port: number): Promise<Server> {
+function listening(server: Server, address: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, address, () => resolve(server));
+    server.listen(port, address, resolve);
   });
 }

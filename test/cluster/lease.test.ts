@@ -229,6 +229,15 @@ describe('leader election', () => {
     assert.match(a.lostBecause!, /could not be renewed in time/);
   });
 
+  it('says once what keeps it from the lease, not at every try', async () => {
+    const a = candidate('a');
+    a.way = 'Down';
+    a.start();
+    await pass(600);
+    assert.ok(a.requests > 100);
+    assert.equal(a.log.lines.filter(({ level }) => level === 'warn').length, 1);
+  });
+
   it('goes on leading when one request hangs', async () => {
     const a = candidate('a').start();
     await pass(3);

@@ -30,32 +30,16 @@ describe('store', () => {
     }
   });
 
-  it('says when a version has been reached', async () => {
+  it('says when a version has been reached', () => {
     const store = new Store<string>();
     assert.equal(store.hasReached('0'), false);
     assert.equal(store.resourceVersion, undefined);
-    const order: string[] = [];
-    const waits = ['12', '9', '10'].map(version => store.reached(version).then(() => order.push(version)));
     store.advance(9n);
     store.advance(10n);
-    await Promise.all(waits.slice(1));
-    assert.deepEqual(order, ['9', '10']);
     assert.deepEqual([store.hasReached('10'), store.hasReached('11')], [true, false]);
     store.advance(3n);
     assert.equal(store.resourceVersion, '10');
-    store.advance(100n);
-    await Promise.all(waits);
-    await store.reached('100');
     assert.throws(() => store.hasReached('x'), RangeError);
-  });
-
-  it('lets a wait for a version be given up', async () => {
-    const store = new Store<string>();
-    const stop = new AbortController();
-    const wait = store.reached('5', stop.signal);
-    stop.abort(new Error('over'));
-    await assert.rejects(wait, /over/);
-    await assert.rejects(store.reached('5', stop.signal), /over/);
   });
 });
 

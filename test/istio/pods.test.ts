@@ -43,6 +43,27 @@ function rawPod(change: { labels?: object; annotations?: object; spec?: object; 
 }
 
 describe('pods', () => {
+  it('have the ports that their sidecar takes, and no others', () => {
+    const ports = (annotations: Record<string, string>) =>
+      projectPod(
+        rawPod({
+          annotations: Object.fromEntries(
+            Object.entries(annotations).map(([key, value]) => [`traffic.sidecar.istio.io/${key}`, value]),
+          ),
+        }),
+      ).ports;
+    assert.deepEqual(ports({ excludeInboundPorts: '15020, 7070' }), [80]);
+    assert.deepEqual(ports({ includeInboundPorts: '7070,9000' }), [7070]);
+    assert.deepEqual(ports({ includeInboundPorts: '' }), []);
+    assert.deepEqual(ports({ includeInboundPorts: '*', excludeInboundPorts: '' }), [80, 7070]);
+  });
+
+  it('are gateways by what their proxy was started as', () => {
+    const started = (as: string) =>
+      projectPod(rawPod({ spec: { containers: [{ name: 'istio-proxy', args: ['proxy', as, '--domain'] }] } })).gateway;
+    assert.deepEqual(['router', 'waypoint', 'sidecar'].map(started), [true, true, false]);
+  });
+
   it('are cut down to what is needed', () => {
     assert.deepEqual(projectPod(rawPod()), {
       namespace: 'shop',
@@ -52,6 +73,7 @@ describe('pods', () => {
       labels: LABELS,
       created: ms(1),
       mesh: 'Sidecar',
+      gateway: false,
       ready: true,
       readySince: ms(5),
       restarts: 0,

@@ -7,7 +7,7 @@ import type { KubeResponse } from '../../src/cluster/transport.ts';
 import { PrometheusError } from '../../src/probes/prometheus.ts';
 import { Bench, type BenchOptions, type Call } from './harness.ts';
 import { checkHistory, policiesLeft } from './oracles.ts';
-import { CALM, calm, namespace, policy, ROOT, rollout, scene, SMALL_SHOP, waves } from './scene.ts';
+import { CALM, calm, deployment, namespace, policy, ROOT, rollout, scene, SMALL_SHOP, waves } from './scene.ts';
 
 const MINUTES = 60_000;
 const SHOP = rollout(waves(SMALL_SHOP));
@@ -195,6 +195,39 @@ describe('a rollout with something wrong about it', () => {
     checkBounds(bench);
     bench.cluster.put(policy('email', 'default', { mtls: { mode: 'UNSET' } }));
     await bench.untilPhase('RolledBack');
+    bench.end();
+  });
+
+  it('no permission to list the workloads that it moves', async () => {
+    const spec = { ...waves(SMALL_SHOP), strategy: { unit: 'Workload' as const } };
+    const bench = new Bench([...scene(SMALL_SHOP), ...calm(), deployment('ad'), rollout(spec)]);
+    forbid('list', ({ kind }) => kind === 'statefulsets', 'statefulsets')(bench);
+    await bench.start();
+    await bench.clock.advance(10 * MINUTES);
+    const { message, summary, conditions } = bench.status();
+    assert.match(message!, /^cannot list statefulsets.apps in ad: .*lacks the verb "list" on statefulsets.*add it to/);
+    assert.equal(summary?.waitingOn, 'WorkloadsNotSeen');
+    assert.equal(conditions?.find(({ type }) => type === 'Stalled')?.status, 'True');
+    assert.equal(bench.status('calm', CALM).phase, 'Completed');
+    checkBounds(bench);
+    allow(bench);
+    await bench.untilPhase('Completed');
+    bench.end();
+  });
+
+  it('no permission to read the mesh configuration is said once, and mended by itself', async () => {
+    const bench = new Bench([...scene(SMALL_SHOP), SHOP]);
+    forbid('get', ({ kind }) => kind === 'configmaps', 'configmaps')(bench);
+    await bench.start();
+    await bench.clock.advance(10 * MINUTES);
+    const said = bench.lines.filter(({ level }) => level !== 'info');
+    assert.deepEqual(
+      said.map(({ message }) => message),
+      ['cannot read the mesh configuration yet'],
+    );
+    assert.match(String(said[0]?.fields['error']), /lacks the verb "get" on configmaps/);
+    allow(bench);
+    await bench.untilPhase('Completed');
     bench.end();
   });
 

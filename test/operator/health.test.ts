@@ -55,6 +55,13 @@ describe('health endpoint', () => {
     );
   });
 
+  it('is not kept from the kubelet by connections that say nothing', async () => {
+    const silent = Array.from({ length: 64 }, () => createConnection(health.port, '127.0.0.1').resume());
+    const ended = silent.map(each => new Promise(resolve => each.once('close', resolve).once('error', () => {})));
+    await Promise.all(ended);
+    assert.equal((await fetch(at('/healthz'))).status, 200);
+  });
+
   it('closes at once even with idle connections, and the port is free again', async () => {
     const idle = createConnection(health.port, '127.0.0.1');
     await new Promise(resolve => idle.once('connect', resolve));

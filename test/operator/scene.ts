@@ -92,6 +92,15 @@ export function pod(where: string, ip: string): object {
   };
 }
 
+/** The controller of a pod with this label. */
+export function deployment(where: string, name = where): object {
+  const labels = { app: name };
+  const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [APP] } } };
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: where }, spec };
+}
+
+const APP = { name: 'app', image: 'app' };
+
 /** What users had set before: in a target namespace PERMISSIVE, UNSET, a workload that is STRICT; and elsewhere. */
 function policiesOfUsers(): object[] {
   const team = { labels: { team: 'checkout' }, annotations: { 'example.com/ticket': 'SEC-1201' } };

@@ -57,6 +57,7 @@ describe('workload names', () => {
   it('know gateways and waypoints', () => {
     assert.ok(isGateway(pod({ labels: { istio: 'ingressgateway' } })));
     assert.ok(isGateway(pod({ labels: { 'gateway.istio.io/managed': 'istio.io-mesh-controller' } })));
+    assert.ok(isGateway(pod({ labels: { app: 'istio-ingress', istio: 'ingress' }, gateway: true })));
     assert.ok(!isGateway(pod({ labels: { app: 'gateway', istio: 'pilot' } })));
   });
 });

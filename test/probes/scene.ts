@@ -21,6 +21,7 @@ export function pod(given: Partial<Pod> = {}): Pod {
     labels: {},
     created: NOW - 24 * HOUR,
     mesh: 'Sidecar',
+    gateway: false,
     ready: true,
     readySince: NOW - 24 * HOUR,
     restarts: 0,
@@ -42,6 +43,7 @@ export function look(pods: Pod[], given: Partial<Look> = {}): Look {
     inForceAt: undefined,
     pods: scope =>
       Promise.resolve(pods.filter(({ namespace }) => scope.kind === 'Mesh' || namespace === scope.namespace)),
+    exempt: () => [],
     signal: AbortSignal.timeout(30_000),
     ...given,
   };

@@ -72,6 +72,12 @@ describe('evidence', () => {
       assert.equal(roundsToSwitch(mesh), 3);
     });
 
+  it('begins its row anew after a time in which no operator looked', () => {
+    const mesh = almostProven();
+    mesh.now += 5 * 3_600_000;
+    assert.equal(roundsToSwitch(mesh), 3);
+  });
+
   it('is not counted twice when the same round comes again', () => {
     const mesh = meshIn('Observing');
     const input = mesh.input();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import type { Mode } from '../../src/istio/objects.ts';
+import { timestamp } from '../../src/rollout/text.ts';
 import type { TestMesh } from './mesh.ts';
 import { meshIn, shopMesh } from './stages.ts';
 
@@ -65,6 +66,20 @@ describe('somebody else', () => {
       mesh.untilPhase('Completed');
     });
   }
+
+  it('who sets the policy back in Soaking has it soak anew, for the whole time', () => {
+    const mesh = meshIn('Soaking', { strategy: { waves: [{ name: 'all', selector: {}, soak: '10h' }] } });
+    weaken(mesh, 'PERMISSIVE');
+    mesh.step();
+    mesh.now += 9.9 * 3_600_000;
+    weaken(mesh, 'STRICT');
+    const back = mesh.now;
+    mesh.step();
+    assert.equal(mesh.status.phase, 'Soaking');
+    assert.equal(mesh.status.step?.since, timestamp(back), 'what came before is not looked at');
+    mesh.until(({ step }) => step?.scopes[0] === 'cart');
+    assert.ok(mesh.now - back >= 10 * 3_600_000, `${(mesh.now - back) / 1000} s`);
+  });
 
   it('who sets DISABLE in Preparing is not overruled: the step is held', () => {
     const mesh = meshIn('Preparing');

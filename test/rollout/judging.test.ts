@@ -127,6 +127,23 @@ describe('STRICT that is not seen in force', () => {
     assert.equal(mesh.policy('ad'), undefined);
   });
 
+  it('is rolled back at the deadline when a hazard keeps the rest of the step from following', () => {
+    const mesh = shopMesh({ strategy: { waves: [{ name: 'w', selector: {}, maxConcurrent: 2 }] } });
+    mesh.until(({ step }) => step?.healthyRounds === 2);
+    mesh.now += 30_000;
+    const decision = decide(mesh.input());
+    mesh.store(decision);
+    const [first] = decision.writes;
+    assert.ok(first?.verb === 'patch' && first.target.namespace === 'ad');
+    mesh.perform(first);
+    mesh.putPolicy('cart', 'narrow', { selector: { matchLabels: { app: 'db' } }, mtls: { mode: 'PERMISSIVE' } });
+    mesh.step();
+    assert.equal(mesh.condition('Stalled')?.reason, 'WeakerPolicy');
+    mesh.untilPhase('RolledBack');
+    assert.match(mesh.status.rollback?.reason ?? '', /^the rest of the step could not follow .*WeakerPolicy/);
+    assert.equal(mesh.policy('ad'), undefined);
+  });
+
   it('is taken for granted where no probe of the author looks', () => {
     const mesh = meshIn('Observing', { probes: [{ name: 'plain', plaintextTraffic: {} }] });
     mesh.judge = kind => (kind === 'Enforcement' ? assert.fail('no probe looks') : 'Healthy');

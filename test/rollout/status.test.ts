@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import { type Phase, type Status, statusSchema } from '../../src/api/status.ts';
 import { decide } from '../../src/rollout/decide.ts';
 import { unableStatus } from '../../src/rollout/unable.ts';
@@ -191,6 +192,21 @@ describe('status', () => {
     for (const stage of [...RUNNING, 'RollingBack', 'RolledBack']) assert.ok(stages.has(stage), stage);
     assert.ok(largest < 100 * 1024, `${largest} bytes`);
   }).timeout(30_000);
+
+  it('can be stored whatever others wrote on their policies, and whatever value asks for a retry', () => {
+    const mesh = meshIn('Observing');
+    const id = { 'argocd.argoproj.io/tracking-id': 'x'.repeat(3000) };
+    mesh.putPolicy('web', 'default', { mtls: { mode: 'PERMISSIVE' } }, { annotations: id });
+    mesh.annotate(RETRY_ANNOTATION, `${'y'.repeat(255)}\u{1f6ab}`);
+    mesh.trouble = { reason: 'WriteFailed', message: `${'z'.repeat(1022)}\u{1f6ab}`, lasting: false };
+    mesh.step();
+    assert.equal(mesh.status.hazards?.[0]?.code, 'Conflict');
+    assert.deepEqual(statusSchema.parse(mesh.status), mesh.status);
+    assert.ok(JSON.stringify(mesh.status).isWellFormed() && !/\\ud[89ab]/i.test(JSON.stringify(mesh.status)));
+    const { retried } = mesh.status;
+    mesh.step();
+    assert.equal(mesh.status.retried, retried);
+  });
 
   it('of a rollout that cannot be read keeps what was known and says why nothing moves', () => {
     const { status } = meshIn('Soaking');

@@ -2,7 +2,7 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import { closedGate, interfered, suspended, wasHeld } from '../gates.ts';
 import { raise } from '../intended.ts';
-import { enter, type Move, onward } from '../move.ts';
+import { enter, type Move, onward, type Wait } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from '../rounds.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
@@ -24,8 +24,10 @@ export function enforcing(situation: Situation, status: Status, step: StepStatus
   const left = states.filter(state => !situation.moved(state));
   const untouched = left.length === states.length;
   if (untouched && stale(situation, step)) return evidenceExpired(situation, step);
-  const closed = left.length > 0 ? closedGate(situation, step, left) : suspended(situation, step);
-  if (closed) return closed;
+  const held = suspended(situation, step);
+  if (held) return held;
+  const closed = left.length > 0 ? closedGate(situation, step, left) : undefined;
+  if (closed) return untouched ? closed : halfWritten(situation, status, step, closed);
   if (!untouched && wasHeld(situation, status, step)) return resumed(situation, step);
   return left.length > 0 ? writing(situation, status, step, left) : spreading(situation, status, step);
 }
@@ -40,6 +42,19 @@ function evidenceExpired(situation: Situation, step: StepStatus): Move {
     severity: 'Normal',
     ...about(step),
   });
+}
+
+/** A hazard has come up while a part of the step is STRICT already, which nobody watches: that has an end. */
+function halfWritten(situation: Situation, status: Status, step: StepStatus, closed: Wait): Move {
+  const deadline = deadlineOf(situation, step);
+  if (situation.now >= deadline)
+    return failed(
+      situation,
+      status,
+      step,
+      `the rest of the step could not follow ${untilText(step, deadline)}: ${closed.message}`,
+    );
+  return { ...closed, nextLookAt: deadline };
 }
 
 /** Some scopes are not STRICT yet. */
@@ -66,7 +81,7 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
 function spreading(situation: Situation, status: Status, step: StepStatus): Move {
   const { input, now, pace } = situation;
   const round = newRound(situation, 'Enforcement', step);
-  const seen = round ? afterRound(step, round) : step;
+  const seen = round ? afterRound(situation, step, round) : step;
   const inForce = seen.healthyRounds > 0 || !watchesEnforcement(input.rollout.spec);
   if (inForce)
     return onward(enter({ ...seen, changedAt: seen.changedAt ?? seen.since }, 'Soaking', timestamp(now)), {

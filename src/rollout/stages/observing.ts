@@ -21,7 +21,7 @@ export function observing(situation: Situation, status: Status, step: StepStatus
   if (closed) return closed;
 
   const round = newRound(situation, 'Entry', step);
-  const seen = round ? afterRound(step, round) : step;
+  const seen = round ? afterRound(situation, step, round) : step;
   if (round && seen.healthyRounds >= situation.pace.successes && writes.length === 0)
     return onward(enter(seen, 'Enforcing', timestamp(situation.now)), {
       reason: 'EvidenceComplete',

@@ -1,6 +1,6 @@
 /** Soaking: STRICT is in force; the step must stay healthy for its soak and end in N healthy rounds in a row. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { interfered, suspended, wasHeld } from '../gates.ts';
+import { interfered, suspended, wasDisturbed, wasHeld } from '../gates.ts';
 import type { Move } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
 import type { Situation } from '../situation.ts';
@@ -19,10 +19,11 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const held = suspended(situation, step) ?? pausedAfterFailure(situation, status, step);
   if (held) return held;
-  if (wasHeld(situation, status, step)) return resumed(situation, step);
+  // time that was not spent in STRICT, or in which nobody looked, is no soak
+  if (wasHeld(situation, status, step) || wasDisturbed(status)) return resumed(situation, step);
 
   const round = newRound(situation, 'Soak', step);
-  const seen = round ? afterRound(step, round) : step;
+  const seen = round ? afterRound(situation, step, round) : step;
   const doubt = objection(situation, status, seen);
   if (seen.failures > pace.failureLimit)
     return failed(situation, status, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);

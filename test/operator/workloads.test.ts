@@ -1,0 +1,54 @@
+/** A rollout that moves workloads one by one. */
+import assert from 'node:assert/strict';
+import type { SpecInput } from '../../src/api/schema.ts';
+import { Bench, connectionLost } from './harness.ts';
+import { deployment, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
+
+const NAMES = ['one', 'two', 'three'];
+const SPEC: SpecInput = {
+  target: { namespaces: { names: ['ad'] } },
+  strategy: { unit: 'Workload', waves: [{ name: 'all', names: NAMES, soak: '20s' }] },
+  ...QUICK,
+  probes: [{ name: 'ready', workloadReadiness: {} }],
+  preflight: { accept: ['NoEntryEvidence'] },
+};
+
+function podOf(name: string, index: number): object {
+  const made = pod('ad', `10.0.7.${index}`) as { metadata: object };
+  const labels = { app: name, 'security.istio.io/tlsMode': 'istio' };
+  return { ...made, metadata: { name: `${name}-5d9c7b6f48-x2x7k`, namespace: 'ad', labels } };
+}
+
+/** The pod of the last workload is no longer ready. */
+function harm({ cluster, clock }: Bench): void {
+  const { metadata, ...found } = cluster.get('v1', 'Pod', 'ad', 'three-5d9c7b6f48-x2x7k')!;
+  const conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: new Date(clock.now()).toISOString() }];
+  cluster.put({ ...found, metadata, status: { ...(found['status'] as object), conditions } });
+}
+
+describe('a rollout of workloads', () => {
+  it('is rolled back as a whole wave also when an obstacle comes up on the way', async () => {
+    const objects = NAMES.flatMap((name, index) => [deployment('ad', name), podOf(name, index)]);
+    const bench = new Bench([...scene(SMALL_SHOP), ...objects, rollout(SPEC)]);
+    await bench.start();
+    await bench.clock.runUntil(() => bench.status().step?.index === 3 && bench.status().phase === 'Soaking', 600_000);
+    harm(bench);
+    bench.meddle = async (call, proceed) => {
+      if (bench.status().phase === 'RollingBack' && call.kind === 'peerauthentications' && call.write > 0) {
+        bench.meddle = undefined;
+        bench.cluster.put(rollout({ ...SPEC, drift: 'Correct' }));
+        throw connectionLost('cut');
+      }
+      return await proceed();
+    };
+    await bench.clock.advance(600_000);
+    bench.end();
+    assert.equal(bench.meddle, undefined);
+    assert.equal(bench.status().summary?.waitingOn, 'Unsupported');
+    assert.equal(bench.status().history?.at(-1)?.reason, 'RolledBack');
+    const left = bench.cluster
+      .list(POLICY_API, 'PeerAuthentication')
+      .filter(({ metadata }) => metadata.namespace === 'ad');
+    assert.deepEqual(left, []);
+  });
+});
