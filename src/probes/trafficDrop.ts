@@ -1,5 +1,5 @@
 /**
- * Traffic that reaches the scope against its own baseline from before the step. STRICT refuses plaintext in silence,
+ * Traffic that reaches the scope against its own baseline from right before the switch. STRICT refuses plaintext in silence,
  * in no counter at all, so a source that vanishes is the only trace that such a client leaves.
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
@@ -30,7 +30,7 @@ async function find(look: Look, options: DropOptions, sight: Sight, preset: Metr
   if (windowMs < Math.min(SHORTEST_SPAN_MS, full)) return TOO_SOON;
   const span = { sight, preset, scopes, windowMs, signal: look.signal };
   const [before, after] = await Promise.all([
-    bySource({ ...span, until: look.startedAt }),
+    bySource({ ...span, until: look.changedAt ?? look.startedAt }),
     bySource({ ...span, until: look.now }),
   ]);
   if (before.length === 0 && after.length === 0) return (await areCounted(span, look.now)) ? NOBODY_CALLS : NO_COUNTERS;
@@ -72,7 +72,7 @@ export function judgeDrop(
   const samples = Math.round(all.reduce((total, pair) => total + pair.before, 0));
   const compared = all.filter(pair => pair.before >= options.minRequests).sort((a, b) => drop(b) - drop(a));
   if (compared.length === 0) {
-    const message = `too little traffic before the step to compare (${samples} requests and connections, ${span})`;
+    const message = `too little traffic before the switch to compare (${samples} requests and connections, ${span})`;
     return { verdict: windowMs < fullMs ? 'NoData' : 'Healthy', value: 'nothing to compare', samples, message };
   }
   const fallen = compared.filter(pair => hasFallen(pair, options));
@@ -86,7 +86,7 @@ export function judgeDrop(
     };
   }
   const value = `${countOf(compared.length, 'pair')}, worst ${percent(compared[0]!)}`;
-  const message = `traffic of ${countOf(compared.length, 'pair')} of source and workload held up against the time before the step (${span})`;
+  const message = `traffic of ${countOf(compared.length, 'pair')} of source and workload held up against the time before the switch (${span})`;
   return { verdict: 'Healthy', value, samples, message };
 }
 
@@ -155,7 +155,8 @@ const NOBODY_CALLS: Finding = {
   verdict: 'Healthy',
   value: 'no callers',
   samples: 0,
-  message: 'nobody called the scope, neither before the step nor now; its own calls show that its proxies are counted',
+  message:
+    'nobody called the scope, neither before the switch nor now; its own calls show that its proxies are counted',
 };
 
 const NO_COUNTERS: Finding = {
@@ -163,5 +164,5 @@ const NO_COUNTERS: Finding = {
   value: '-',
   samples: 0,
   message:
-    'Prometheus knows no traffic of the scope, neither before the step nor now: check that it scrapes the proxies',
+    'Prometheus knows no traffic of the scope, neither before the switch nor now: check that it scrapes the proxies',
 };

@@ -62,7 +62,7 @@ const probe = ruled(
       .describe('Pods of the scope against the moment before the step: readiness and restarts.'),
     trafficDrop: trafficDrop
       .optional()
-      .describe('Requests and connections that reach the scope, against their own baseline before the step.'),
+      .describe('Requests and connections that reach the scope, against their own baseline right before STRICT.'),
     clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
     http: http.optional().describe('A request to a Service of the namespace of this object.'),
   }),
