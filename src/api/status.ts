@@ -42,6 +42,9 @@ const step = z.object({
   since: time.describe('Begin of the stage.'),
   startedAt: time.describe('Begin of the step.'),
   changedAt: time.optional().describe('When STRICT was first written.'),
+  pinsAt: time
+    .optional()
+    .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
   healthyRounds: count,
   failures: count,
   lastRoundAt: time.optional(),

@@ -46,7 +46,14 @@ export class WorldReader {
       inRoot ? this.#policies(undefined) : this.#policiesOf([namespace, rootNamespace]),
       this.#rivals(inRoot ? undefined : namespace, rootNamespace),
     ]);
-    const world: World = { rootNamespace, namespaces, policies: policiesOf(policies), workloads: [] };
+    const world: World = {
+      rootNamespace,
+      namespaces,
+      policies: policiesOf(policies),
+      workloads: [],
+      rules: [],
+      services: new Map(),
+    };
     const obstacle = refusal(rollout, rivals, world);
     const workloads = obstacle ? [] : await readWorkloads(this.#client, rollout, world);
     return { world: { ...world, workloads }, obstacle, gaps };

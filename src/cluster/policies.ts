@@ -1,8 +1,10 @@
-/** A PeerAuthentication as the API serves it, cut down to what the rules look at. */
+/** PeerAuthentications and DestinationRules as the API serves them, cut down to what the rules look at. */
 import type { ObjectMeta } from '../api/resource.ts';
-import type { PeerAuthentication } from '../istio/objects.ts';
+import { fieldsOf, listOf, textOf } from '../istio/fields.ts';
+import type { DestinationRule, PeerAuthentication, TrafficPolicy } from '../istio/objects.ts';
+import { pinOf } from '../rollout/pins.ts';
 import { apiVersionOf, type KubeObject } from './resource.ts';
-import { PEER_AUTHENTICATIONS } from './resources.ts';
+import { DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
 const KEPT = [
   'name',
@@ -19,17 +21,48 @@ const KEPT = [
 const KEPT_OF_MANAGERS = ['manager', 'operation', 'time'] as const;
 
 export function projectPolicy(raw: KubeObject): PeerAuthentication {
+  return {
+    apiVersion: raw.apiVersion ?? apiVersionOf(PEER_AUTHENTICATIONS),
+    kind: 'PeerAuthentication',
+    metadata: projectMetadata(raw),
+    spec: raw['spec'] ?? {},
+  };
+}
+
+/** Of a rule of somebody else's only what decides about TLS; a pin is kept whole, to see whether it was changed. */
+export function projectRule(raw: KubeObject): DestinationRule {
+  const rule: DestinationRule = {
+    apiVersion: raw.apiVersion ?? apiVersionOf(DESTINATION_RULES),
+    kind: 'DestinationRule',
+    metadata: projectMetadata(raw),
+    spec: (raw['spec'] ?? { host: '' }) as DestinationRule['spec'],
+  };
+  return pinOf(rule) ? rule : { ...rule, spec: projectRuleSpec(raw['spec']) };
+}
+
+function projectRuleSpec(raw: unknown): DestinationRule['spec'] {
+  const { host, trafficPolicy, workloadSelector, exportTo } = fieldsOf(raw);
+  return {
+    host: textOf(host),
+    ...(trafficPolicy ? { trafficPolicy: projectTraffic(trafficPolicy) } : {}),
+    ...(workloadSelector ? { workloadSelector } : {}),
+    ...(Array.isArray(exportTo) ? { exportTo: exportTo.map(textOf) } : {}),
+  };
+}
+
+function projectTraffic(raw: unknown): TrafficPolicy {
+  const { tls, portLevelSettings } = fieldsOf(raw) as TrafficPolicy;
+  const ports = listOf(portLevelSettings).map(setting => picked(setting, ['port', 'tls']));
+  return { ...(tls ? { tls } : {}), ...(ports.length > 0 ? { portLevelSettings: ports } : {}) };
+}
+
+function projectMetadata(raw: KubeObject): PeerAuthentication['metadata'] {
   const { managedFields } = raw.metadata as Partial<ObjectMeta>;
   const metadata = {
     ...picked(raw.metadata, KEPT),
     ...(managedFields ? { managedFields: managedFields.map(entry => picked(entry, KEPT_OF_MANAGERS)) } : {}),
   };
-  return {
-    apiVersion: raw.apiVersion ?? apiVersionOf(PEER_AUTHENTICATIONS),
-    kind: 'PeerAuthentication',
-    metadata: metadata as PeerAuthentication['metadata'],
-    spec: raw['spec'] ?? {},
-  };
+  return metadata as PeerAuthentication['metadata'];
 }
 
 /** The members of an object that are there, of those named. */

@@ -10,6 +10,14 @@ export const NAMESPACES: Resource = {
   kind: 'Namespace',
   namespaced: false,
 };
+export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
+export const DESTINATION_RULES: Resource = {
+  group: 'networking.istio.io',
+  version: 'v1beta1',
+  plural: 'destinationrules',
+  kind: 'DestinationRule',
+  namespaced: true,
+};
 export const PEER_AUTHENTICATIONS: Resource = {
   group: 'security.istio.io',
   version: 'v1beta1',

@@ -39,6 +39,14 @@ export interface DestinationRule {
   };
 }
 
+/** A Service, projected. Without selector it stands for something that is no pod of the namespace. */
+export interface Service {
+  namespace: string;
+  name: string;
+  selector: Record<string, string>;
+  ports: number[];
+}
+
 /** A namespace, projected. `created` is seconds since the epoch. */
 export interface Namespace {
   name: string;

@@ -3,7 +3,7 @@
  * is never trusted to be whole: a missing or damaged field reads as empty, and nothing throws.
  */
 import { countOf, type Fields, fieldsOf, labelsOf, listOf, textOf, timeOf } from './fields.ts';
-import type { Namespace, Pod, Workload } from './objects.ts';
+import type { Namespace, Pod, Service, Workload } from './objects.ts';
 
 /** Namespaces of Kubernetes itself; a target of the whole mesh does not mean them. */
 export const IGNORED_NAMESPACES: ReadonlySet<string> = new Set([
@@ -67,6 +67,16 @@ export function projectWorkload(raw: unknown, kind: string = textOf(fieldsOf(raw
   const [namespace, name] = [textOf(metadata['namespace']), textOf(metadata['name'])];
   if (!WORKLOAD_KINDS.has(kind) || !selectable || !namespace || !name) return undefined;
   return { namespace, name, kind, selector, labels: labelsOf(metadata['labels']) };
+}
+
+export function projectService(raw: unknown): Service {
+  const { metadata, spec } = partsOf(raw);
+  return {
+    namespace: textOf(metadata['namespace']),
+    name: textOf(metadata['name']),
+    selector: labelsOf(spec['selector']),
+    ports: listOf(spec['ports']).map(({ port }) => countOf(port)),
+  };
 }
 
 function partsOf(raw: unknown): { metadata: Fields; spec: Fields; status: Fields } {

@@ -1,20 +1,27 @@
 /** Which rollouts have to be looked at when something changed. */
 import type { ResourceEvent } from '@dot-i/k8s-operator';
 import { KIND } from '../api/resource.ts';
-import { NAMESPACES } from '../cluster/resources.ts';
+import { DESTINATION_RULES, NAMESPACES } from '../cluster/resources.ts';
 import type { Cache } from '../cluster/store.ts';
 import type { RolloutEntry } from './caches.ts';
 
 /**
  * Keys `namespace/name`. A rollout concerns itself and those that wait for what it claims, or claimed until now; a
- * policy or namespace concerns the rollouts of that namespace and those of the root namespace, which may govern it.
+ * policy or namespace concerns the rollouts of that namespace and those of the root namespace, which may govern it. A
+ * DestinationRule may be for clients anywhere, but only steps that begin look at it.
  */
 export function concerned({ meta }: ResourceEvent, rollouts: Cache<RolloutEntry>, rootNamespace: string): string[] {
   const { kind, name, namespace = '' } = meta;
+  if (kind === DESTINATION_RULES.kind) return rollouts.list().filter(begins).flatMap(keysOf);
   const where = kind === NAMESPACES.kind ? name : namespace;
   const near = where === rootNamespace ? rollouts.list() : [...rollouts.in(where), ...rollouts.in(rootNamespace)];
   const keys = near.flatMap(keysOf);
   return kind === KIND ? [`${namespace}/${name}`, ...keys] : keys;
+}
+
+function begins({ parsed }: RolloutEntry): boolean {
+  const { step } = ('rollout' in parsed ? parsed.rollout.status : undefined) ?? {};
+  return step?.stage === 'Pending' || step?.stage === 'Preparing';
 }
 
 /** The key of an entry; none when the object cannot even be addressed. */

@@ -3,11 +3,12 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { KubeError } from '../cluster/errors.ts';
+import { readServices } from '../cluster/services.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
-import type { Workload } from '../istio/objects.ts';
 import { byAge } from '../istio/policies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { Input, Obstacle, World } from '../rollout/world.ts';
+import { isBlind } from './blindness.ts';
 import { type Caches, policiesIn } from './caches.ts';
 import { isLasting } from './carryOut.ts';
 
@@ -38,15 +39,21 @@ export async function gather(
     namespaces: inRoot ? caches.namespaces.cache.list() : own ? [own] : [],
     policies: policiesIn(caches.policies.cache),
     workloads: [],
+    rules: isBlind(caches.rules) ? undefined : caches.rules.cache.list(),
+    services: new Map(),
   };
   const obstacle = refusal(rollout, rivals(caches, rollout, rootNamespace), world);
   // a rollback goes on whatever stands in the way, and has to know the scopes of its wave
   const isNeeded = !obstacle || rollout.status?.step?.stage === 'RollingBack';
-  const workloads = isNeeded ? await workloadsFor(client, rollout, world, signal) : [];
+  const workloads = isNeeded ? await sought('WorkloadsNotSeen', readWorkloads(client, rollout, world, signal)) : [];
   if ('unseen' in workloads) return workloads;
+  const services = obstacle
+    ? world.services
+    : await sought('ServicesNotSeen', readServices(client, rollout, world, signal));
+  if ('unseen' in services) return services;
   return {
     rollout,
-    world: { ...world, workloads },
+    world: { ...world, workloads, services },
     now: clock.now(),
     epoch,
     metrics,
@@ -55,12 +62,13 @@ export async function gather(
   };
 }
 
-async function workloadsFor(...about: Parameters<typeof readWorkloads>): Promise<Workload[] | { unseen: Obstacle }> {
+/** What was read, or why it cannot be until somebody acts. */
+async function sought<T extends object>(reason: string, reading: Promise<T>): Promise<T | { unseen: Obstacle }> {
   try {
-    return await readWorkloads(...about);
+    return await reading;
   } catch (error) {
     if (!(error instanceof KubeError && isLasting(error))) throw error;
-    return { unseen: { reason: 'WorkloadsNotSeen', message: `cannot ${error.message}`, lasting: true } };
+    return { unseen: { reason, message: `cannot ${error.message}`, lasting: true } };
   }
 }
 

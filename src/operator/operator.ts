@@ -14,7 +14,8 @@ import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
 import { Reporter } from '../report/reporter.ts';
 import { BaseOperator } from './base.ts';
-import { type Caches, createCaches, isBlind } from './caches.ts';
+import { tellOfBlindness } from './blindness.ts';
+import { type Caches, createCaches } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler, Reported } from './reconciler.ts';
@@ -35,8 +36,6 @@ export interface OperatorParts {
 
 /** Between two tries to learn what the operator cannot begin without. */
 const RETRY_MS = 5_000;
-/** Between two looks whether the policies are in sight; a watch is tried again within this. */
-const SIGHT_MS = 30_000;
 
 export class MtlsRolloutOperator extends BaseOperator {
   readonly #parts: OperatorParts;
@@ -118,41 +117,28 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
   async #begin(): Promise<void> {
-    const { rollouts, namespaces, policies } = this.#caches;
+    const { rollouts, namespaces, policies, rules } = this.#caches;
     const { signal } = this.stopping;
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
     void this.#election?.lost.then(() => this.#queue.stop());
     const rootNamespace = await this.#learnRootNamespace();
-    await Promise.all([rollouts.synced, namespaces.synced, this.#untilPoliciesLookedFor()]);
+    await Promise.all([rollouts.synced, namespaces.synced, this.#untilLookedFor()]);
     await this.#untilLeading();
     if (!signal.aborted) {
       this.log.info('reconciling', { rollouts: rollouts.cache.size, namespaces: namespaces.cache.size });
       this.#reconciler = this.#newReconciler(rootNamespace);
       this.#enqueueAll();
       this.#queue.start();
-      // where the policies were not served at first, everything waits for them
-      policies.synced.then(
-        () => this.#enqueueAll(),
-        () => undefined,
-      );
-      await this.#tellOfBlindness();
+      // where policies or rules were not served at first, something may wait for them
+      for (const { synced } of [policies, rules])
+        synced.then(
+          () => this.#enqueueAll(),
+          () => undefined,
+        );
+      await tellOfBlindness(this.#caches, () => this.#enqueueAll(), this.#parts.clock, signal);
     }
     await election;
-  }
-
-  /** What status says rests on the policies: once they are out of sight, each says so, if there is a server to store it. */
-  async #tellOfBlindness(): Promise<void> {
-    const { signal } = this.stopping;
-    const { policies, rollouts } = this.#caches;
-    let [told, before] = [isBlind(policies), false];
-    for (; !signal.aborted; await this.#parts.clock.wait(SIGHT_MS, signal)) {
-      const blind = isBlind(policies) && rollouts.blindMs === 0;
-      // twice in a row: after an outage the one watch is back a little before the other
-      if (blind === before && blind !== told) this.#enqueueAll();
-      if (blind === before) told = blind;
-      before = blind;
-    }
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
@@ -195,13 +181,13 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   /** Listed, or it is known why they cannot be. */
   #policiesLookedFor(): boolean {
-    const { policies } = this.#caches;
-    return policies.isSynced || policies.state.kind === 'Waiting';
+    return isLookedFor(this.#caches.policies);
   }
 
-  async #untilPoliciesLookedFor(): Promise<void> {
+  async #untilLookedFor(): Promise<void> {
     const { signal } = this.stopping;
-    while (!this.#policiesLookedFor() && !signal.aborted) await this.#parts.clock.wait(50, signal);
+    const rules = () => isLookedFor(this.#caches.rules);
+    while (!(this.#policiesLookedFor() && rules()) && !signal.aborted) await this.#parts.clock.wait(50, signal);
   }
 
   async #untilLeading(): Promise<void> {
@@ -233,6 +219,11 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
+}
+
+/** Listed, or it is known why it cannot be. */
+function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
+  return isSynced || state.kind === 'Waiting';
 }
 
 function electionOf(

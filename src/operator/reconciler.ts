@@ -12,7 +12,8 @@ import { bounded } from '../rollout/text.ts';
 import { unableStatus } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
-import { isBlind, type RolloutEntry } from './caches.ts';
+import { isBlind } from './blindness.ts';
+import type { RolloutEntry } from './caches.ts';
 import { isLasting, performAll, sameStatus } from './carryOut.ts';
 import { Echoes } from './echoes.ts';
 import { checkFree } from './freeSlot.ts';
@@ -34,7 +35,7 @@ export interface ReconcilerOptions extends Observer, Sources {
 
 /** Until the caches have caught up with our own writes. */
 const CATCH_UP_MS = 20;
-/** What cannot be seen, or stands in the way without being watched, is looked for again. */
+/** What cannot be seen, or stands in the way without being watched (as Services do), is looked for again. */
 const LOOK_AGAIN_MS = 30_000;
 /** Workloads are not watched, so those that appear later are found by looking. */
 const WORKLOADS_MS = 300_000;
@@ -70,7 +71,7 @@ export class Reconciler {
       return undefined;
     }
     const own = this.#ownOf(key);
-    const { rollouts, policies } = this.#options.caches;
+    const { rollouts, policies, rules } = this.#options.caches;
     if (!own.seenBy(KIND, rollouts.cache)) return CATCH_UP_MS;
     const { parsed } = entry;
     if ('problems' in parsed) return await this.#refuse(entry, own, parsed);
@@ -79,6 +80,7 @@ export class Reconciler {
     const blind = this.#blindness();
     if (blind) return await this.#unable(entry, own, parsed.rollout.metadata, blind, parsed.rollout.status);
     if (!own.seenBy('PeerAuthentication', policies.cache)) return CATCH_UP_MS;
+    if (!isBlind(rules) && !own.seenBy('DestinationRule', rules.cache)) return CATCH_UP_MS;
     return await this.#decide(entry, own, parsed.rollout);
   }
 
@@ -236,8 +238,13 @@ function decided(input: Input): Decision | { defect: Obstacle } {
   }
 }
 
-function lookAgain({ spec }: MtlsRollout, { now, obstacle }: Input, { nextLookAt }: Decision): number | undefined {
+function lookAgain(
+  { spec }: MtlsRollout,
+  { now, obstacle, world }: Input,
+  { nextLookAt }: Decision,
+): number | undefined {
   if (obstacle && !obstacle.lasting) return now + LOOK_AGAIN_MS;
+  if (world.services.size > 0) return Math.min(nextLookAt ?? Infinity, now + LOOK_AGAIN_MS);
   if (spec.strategy.unit !== 'Workload' || spec.target.workloads) return nextLookAt;
   return Math.min(nextLookAt ?? Infinity, now + WORKLOADS_MS);
 }

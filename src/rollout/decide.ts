@@ -10,6 +10,7 @@ import type { Move, Onward, Wait } from './move.ts';
 import { changesOf, nextRoundAt, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
 import { enforcing } from './stages/enforcing.ts';
+import { strayPins } from './stages/leaving.ts';
 import { observing } from './stages/observing.ts';
 import { pending } from './stages/pending.ts';
 import { preparing } from './stages/preparing.ts';
@@ -73,6 +74,8 @@ function nextMove(situation: Situation, status: Status): Move {
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
   if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation);
+  const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
+  if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
   switch (step.stage) {
     case 'Preparing':

@@ -4,7 +4,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { Mode, PeerAuthentication } from '../istio/objects.ts';
 import { modeOf, type Policies, portModesOf } from '../istio/policies.ts';
 import { slotKey, weaker } from '../istio/slots.ts';
-import { type Applied, type FieldModes, type Mark, marksAgain, marksFor, NO_MARKS } from './marks.ts';
+import { type Applied, type FieldModes, MANAGED_BY, type Mark, marksAgain, marksFor, NO_MARKS } from './marks.ts';
 import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
 import { type MergePatch, targetOf, type Write } from './writes.ts';
@@ -15,20 +15,27 @@ type Spec = PeerAuthentication['spec'];
 const POLICY_API = 'security.istio.io/v1beta1';
 /** Of an object in Kubernetes. */
 const LONGEST_NAME = 253;
-const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'mtls-rollout' };
 
 /**
  * Raises a scope to a mode: a patch of the policy that holds its slot, or a new policy where none does. What is at
  * this mode or above is left as it is, so that this never weakens anything. Undefined when there is nothing to change.
+ * `at` is noted where clients are pinned meanwhile.
  */
-export function raise(rollout: MtlsRollout, state: ScopeState, mode: Mode, policies: Policies): Write | undefined {
+export function raise(
+  rollout: MtlsRollout,
+  state: ScopeState,
+  mode: Mode,
+  policies: Policies,
+  at?: string,
+): Write | undefined {
   const { scope, holder, mark } = state;
   const fields = fieldsBelow(state, mode);
   const nothing = Object.keys(fields).length === 0;
   if (!holder)
-    return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, scope, mode, fields, policies) };
+    return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, scope, mode, fields, policies, at) };
   const created = mark !== undefined && mark.original !== 'Damaged' && mark.original.kind === 'Nothing';
-  const applied = appliedTo(scope, mode, together(mark?.applied?.set, fields), created);
+  const since = nothing ? mark?.applied?.at : at;
+  const applied = appliedTo(scope, mode, together(mark?.applied?.set, fields), created, since);
   const annotations = mark
     ? marksAgain(rollout, applied)
     : marksFor(rollout, { kind: 'Spec', spec: holder.spec }, applied);
@@ -58,6 +65,7 @@ function newPolicy(
   mode: Mode,
   fields: FieldModes,
   policies: Policies,
+  at: string | undefined,
 ): PeerAuthentication {
   return {
     apiVersion: POLICY_API,
@@ -66,7 +74,7 @@ function newPolicy(
       name: freeName(scope, policies),
       namespace: scope.namespace,
       labels: MANAGED_BY,
-      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(scope, mode, fields, true)),
+      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(scope, mode, fields, true, at)),
     },
     spec: newSpec(scope, fields),
   };
@@ -99,8 +107,9 @@ function specOf({ mtls, ports }: FieldModes): Spec {
   };
 }
 
-function appliedTo(scope: Scope, mode: Mode, set: FieldModes, created: boolean): Applied {
-  return { mode, scope: scopeKey(scope), set, ...(created ? { sum: checksum(newSpec(scope, set)) } : {}) };
+function appliedTo(scope: Scope, mode: Mode, set: FieldModes, created: boolean, at: string | undefined): Applied {
+  const sum = created ? { sum: checksum(newSpec(scope, set)) } : {};
+  return { mode, scope: scopeKey(scope), set, ...sum, ...(at ? { at } : {}) };
 }
 
 function together(before: FieldModes = {}, now: FieldModes): FieldModes {

@@ -19,6 +19,9 @@ export interface Mark {
   applied: Applied | undefined;
 }
 
+/** Label of every object that the operator creates. */
+export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'mtls-rollout' };
+
 /** What the rollout set. */
 export interface Applied {
   /** Mode that was asked for last. */
@@ -29,6 +32,8 @@ export interface Applied {
   set: FieldModes;
   /** Checksum of the spec while it holds these fields and nothing else, on policies that the rollout created. */
   sum?: string;
+  /** When it left DISABLE with its clients pinned; RFC 3339. */
+  at?: string;
 }
 
 /** Modes of the whole policy and of single ports. */
@@ -74,7 +79,8 @@ export function markOf(policy: PeerAuthentication): Mark | undefined {
   };
 }
 
-function ownerMark({ metadata }: MtlsRollout): Record<string, string> {
+/** Says whose an object is. */
+export function ownerMark({ metadata }: MtlsRollout): Record<string, string> {
   return { [ROLLOUT_ANNOTATION]: `${metadata.namespace}/${metadata.name}/${metadata.uid}` };
 }
 

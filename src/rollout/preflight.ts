@@ -1,4 +1,4 @@
-/** Hazards that can be read from the policies alone: what would make a step fail, or its answer wrong. */
+/** Hazards that can be read from policies and rules: what would make a step fail, or its answer wrong. */
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Hazard } from '../api/status.ts';
 import { managerOf } from '../istio/ownership.ts';
@@ -14,13 +14,13 @@ export function targetHazards(rollout: MtlsRollout, world: World, plan: Plan, me
   );
 }
 
-/** Hazards of one scope that still has to move. */
-export function scopeHazards(rollout: MtlsRollout, state: ScopeState): Hazard[] {
+/** Hazards of one scope that still has to move; `leaving` are those of its way out of DISABLE. */
+export function scopeHazards(rollout: MtlsRollout, state: ScopeState, leaving: readonly Hazard[]): Hazard[] {
   if (isStrict(state)) return [];
   return [
     ...conflict(rollout, state),
     ...damaged(state),
-    ...leavesDisable(state),
+    ...leaving,
     ...exceptionsInside(state),
     ...overlapping(state),
   ].map(hazard => accepted(hazard, rollout));
@@ -39,8 +39,9 @@ export function exceptionsAccepted(rollout: MtlsRollout, { weakerInside, overlap
 }
 
 function accepted(hazard: Hazard, { spec }: MtlsRollout): Hazard {
-  // a damaged original is nobody's to accept: there would be no way back
-  const taken = spec.preflight.accept.includes(hazard.code) && hazard.code !== 'DamagedOriginal';
+  // not to be accepted: there would be no way back, or clients cut off
+  const fatal = hazard.code === 'DamagedOriginal' || hazard.code === 'RulesNotSeen';
+  const taken = spec.preflight.accept.includes(hazard.code) && !fatal;
   return taken ? { ...hazard, accepted: true } : hazard;
 }
 
@@ -128,20 +129,6 @@ function damaged({ key, holder, mark }: ScopeState): Hazard[] {
       object: nameOf(holder),
       message: `the recorded original of ${nameOf(holder)} is damaged, so there is no safe way back`,
       fix: 'bring the policy to the mode it should have and remove its annotations mtlsrollout.io/*',
-    },
-  ];
-}
-
-function leavesDisable({ key, effective }: ScopeState): Hazard[] {
-  if (effective.mode !== 'DISABLE') return [];
-  return [
-    {
-      code: 'LeavesDisable',
-      severity: 'Block',
-      scope: key,
-      object: effective.decidedBy ? nameOf(effective.decidedBy) : key,
-      message: `${key} is DISABLE; clients and servers do not leave it at the same moment, and requests are lost`,
-      fix: 'pin the clients with a DestinationRule tls DISABLE, set PERMISSIVE, remove the pin; or accept LeavesDisable',
     },
   ];
 }

@@ -63,13 +63,14 @@ export function sinceNow(status: Status, now: number): Status {
   const { step } = status;
   if (!step) return status;
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
-  const { since, changedAt, lastRoundAt } = step;
+  const { since, changedAt, pinsAt, lastRoundAt } = step;
   return {
     ...status,
     step: {
       ...step,
       since: past(since),
       ...(changedAt ? { changedAt: past(changedAt) } : {}),
+      ...(pinsAt ? { pinsAt: past(pinsAt) } : {}),
       ...(lastRoundAt ? { lastRoundAt: past(lastRoundAt) } : {}),
     },
   };

@@ -3,6 +3,8 @@ import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
 import type { Hazard, Status, StepStatus } from '../api/status.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
+import { isAbout, type Pin, pinOf } from './pins.ts';
+import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
 import { type Scope, scopeKey } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
@@ -23,6 +25,7 @@ export class Situation {
   readonly pace: Pace;
   readonly targetHazards: readonly Hazard[];
   readonly #states = new Map<string, ScopeState>();
+  readonly #pinnings = new Map<string, Pinning>();
 
   constructor(input: Input) {
     const { rollout, world, metrics } = input;
@@ -84,18 +87,33 @@ export class Situation {
 
   /** Blocking hazards of the target and of these scopes. */
   blocking(states: readonly ScopeState[]): Hazard[] {
-    return [...this.targetHazards, ...states.flatMap(state => scopeHazards(this.input.rollout, state))].filter(blocks);
+    return [...this.targetHazards, ...states.flatMap(state => this.#hazardsOf(state))].filter(blocks);
   }
 
   /** Every hazard of the plan, worst first. */
   hazards(): Hazard[] {
     const rank = { Block: 0, Warn: 1, Info: 2 };
     const weight = (hazard: Hazard) => rank[hazard.severity] + (hazard.accepted ? 3 : 0);
-    const all = [
-      ...this.targetHazards,
-      ...[...this.states()].flatMap(state => scopeHazards(this.input.rollout, state)),
-    ];
+    const all = [...this.targetHazards, ...[...this.states()].flatMap(state => this.#hazardsOf(state))];
     return all.toSorted((a, b) => weight(a) - weight(b));
+  }
+
+  /** What the scope needs to leave DISABLE. */
+  pinning(state: ScopeState): Pinning {
+    const known = this.#pinnings.get(state.key) ?? pinningOf(this.input.rollout, this.input.world, state);
+    this.#pinnings.set(state.key, known);
+    return known;
+  }
+
+  /** Pins of this rollout, and those that another one, which is gone, has left on these scopes. */
+  pins(states: readonly ScopeState[] = []): Pin[] {
+    const { rules = [], namespaces } = this.input.world;
+    const reach = new Set(namespaces.map(({ name }) => name));
+    return rules.flatMap(rule => {
+      const pin = pinOf(rule);
+      if (!pin || !reach.has(rule.metadata.namespace)) return [];
+      return pin.rollout === this.uid || states.some(state => isAbout(pin, state)) ? [pin] : [];
+    });
   }
 
   /** Whether somebody asked a paused or rolled back rollout to try again: by the retry annotation or by an edit. */
@@ -128,6 +146,10 @@ export class Situation {
   /** Scopes of a wave that have not moved yet, in order. */
   leftIn(scopes: readonly Scope[]): ScopeState[] {
     return this.#among(scopes).filter(state => !this.moved(state));
+  }
+
+  #hazardsOf(state: ScopeState): Hazard[] {
+    return scopeHazards(this.input.rollout, state, this.pinning(state).hazards);
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

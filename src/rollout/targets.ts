@@ -1,7 +1,9 @@
 /** From a target to its scopes, with the labels by which waves choose among them. */
 import type { MtlsRollout } from '../api/resource.ts';
-import type { Namespace, Workload } from '../istio/objects.ts';
+import { namespaceMode } from '../istio/effectiveMode.ts';
+import type { Namespace, PeerAuthentication, Workload } from '../istio/objects.ts';
 import { IGNORED_NAMESPACES } from '../istio/pods.ts';
+import { modeOf, portModesOf } from '../istio/policies.ts';
 import { slotKey } from '../istio/slots.ts';
 import { type Labels, selects } from './labels.ts';
 import { type Scope, scopeSlot } from './scope.ts';
@@ -57,6 +59,31 @@ export function targetNamespaces(rollout: MtlsRollout, world: World): Namespace[
   return world.namespaces
     .filter(namespace => namespace.name !== world.rootNamespace && !namespace.terminating && wanted(namespace))
     .toSorted((a, b) => compare(a.name, b.name));
+}
+
+/** Namespaces with something DISABLE in the step that is about to begin, or has just begun. */
+export function disabledNamespaces(
+  { spec, status }: MtlsRollout,
+  world: Pick<World, 'namespaces' | 'policies' | 'rootNamespace'>,
+): string[] {
+  const { stage, scopes = [] } = status?.step ?? {};
+  const begins = stage === 'Pending' || stage === 'Preparing';
+  if (!begins || spec.destinationRules === 'Never') return [];
+  const there = new Set(world.namespaces.map(({ name }) => name));
+  const names = new Set(scopes.map(key => key.split('/')[0] ?? '').filter(name => there.has(name)));
+  return [...names].filter(name => saysDisable(world, name));
+}
+
+function saysDisable(
+  { policies, rootNamespace }: Pick<World, 'policies' | 'rootNamespace'>,
+  namespace: string,
+): boolean {
+  if (namespaceMode(policies, rootNamespace, namespace).mode === 'DISABLE') return true;
+  return policies.in(namespace).some(policy => modeOf(policy) === 'DISABLE' || portsSay(policy));
+}
+
+function portsSay(policy: PeerAuthentication): boolean {
+  return [...portModesOf(policy).values()].includes('DISABLE');
 }
 
 /** Kinds of workloads as kubectl abbreviates them. */

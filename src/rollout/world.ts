@@ -1,7 +1,7 @@
 /** The values that go into a decision and come out of it. Times are milliseconds since the epoch. */
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Observation, Status } from '../api/status.ts';
-import type { Namespace, Workload } from '../istio/objects.ts';
+import type { DestinationRule, Namespace, Service, Workload } from '../istio/objects.ts';
 import type { Policies } from '../istio/policies.ts';
 import type { Write } from './writes.ts';
 
@@ -13,6 +13,10 @@ export interface World {
   policies: Policies;
   /** Workloads of the target's namespaces; read only where the unit is Workload. */
   workloads: readonly Workload[];
+  /** Every DestinationRule of the cluster; undefined: they cannot be seen. */
+  rules: readonly DestinationRule[] | undefined;
+  /** Services by namespace; read only where something is about to leave DISABLE. */
+  services: ReadonlyMap<string, readonly Service[]>;
 }
 
 /** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */

@@ -110,7 +110,7 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
 
   it('lists more hazards than status has room for', () => {
     const names = Array.from({ length: 30 }, (_, index) => `n${index}`);
-    const mesh = new TestMesh({ target: { namespaces: { names } } }, names);
+    const mesh = new TestMesh({ target: { namespaces: { names } }, destinationRules: 'Never' }, names);
     for (const name of names) mesh.putPolicy(name, 'default', { mtls: { mode: 'DISABLE' } });
     mesh.step();
     const report = planned(mesh);
@@ -124,9 +124,10 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
   });
 
   it('shows accepted hazards and what is done about them', () => {
-    const mesh = new TestMesh({ target: { namespaces: { names: ['a'] } }, preflight: { accept: ['LeavesDisable'] } }, [
-      'a',
-    ]);
+    const mesh = new TestMesh(
+      { target: { namespaces: { names: ['a'] } }, destinationRules: 'Never', preflight: { accept: ['LeavesDisable'] } },
+      ['a'],
+    );
     mesh.putPolicy('a', 'default', { mtls: { mode: 'DISABLE' } });
     const report = planned(mesh);
     assert.ok(isClean(report));

@@ -15,6 +15,8 @@ const PLAYS = {
   rollout: { namespaces: SMALL_SHOP },
   'rollback of a wave': { namespaces: SMALL_SHOP, extent: 'Wave' },
   'rollback of everything': { namespaces: SMALL_SHOP, extent: 'All' },
+  'rollout that leaves DISABLE': { namespaces: SMALL_SHOP, off: ['ad', 'payment'] },
+  'rollback to DISABLE': { namespaces: SMALL_SHOP, off: ['ad', 'payment'], extent: 'All' },
   'rollout of eleven namespaces': { namespaces: SHOP },
   'rollback of eleven namespaces': { namespaces: SHOP, extent: 'All' },
 } satisfies Record<string, Play>;

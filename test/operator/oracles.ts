@@ -15,6 +15,7 @@ import type { Bench } from './harness.ts';
 import { POLICY_API, PORT, ROOT } from './scene.ts';
 
 const POLICIES = 'peerauthentications.security.istio.io';
+const RULES = 'destinationrules.networking.istio.io';
 const ROLLOUTS = 'mtlsrollouts.mtlsrollout.io';
 const OURS = 'mtlsrollout.io/';
 
@@ -27,6 +28,7 @@ type Spec = PeerAuthentication['spec'];
 export function checkHistory(bench: Bench, { others = false } = {}): void {
   const policies = new Map<string, PeerAuthentication>();
   const statuses = new Map<string, Status>();
+  const pins = new Set<string>();
   const { history } = bench;
   for (const revision of history.filter(({ revision: number }) => number <= bench.begun)) take(policies, revision);
   const users = [...policies.values()];
@@ -37,12 +39,16 @@ export function checkHistory(bench: Bench, { others = false } = {}): void {
   for (const revision of later) {
     const where = `at revision ${revision.revision}`;
     if (revision.table === ROLLOUTS) checkEpoch(statuses, revision, where);
+    if (revision.table === RULES) checkPins(pins, policies, places, revision, where);
     if (revision.table !== POLICIES) continue;
     take(policies, revision);
     const now = modes(places, policies);
     for (const [place, mode] of now) {
       assert.ok(!weaker(mode, floor.get(place)!), `${place} is ${mode} ${where}, below ${floor.get(place)} of before`);
-      if (mode === 'STRICT' && before.get(place) !== 'STRICT') checkIntent(place, statuses, where);
+      if (mode === 'STRICT' && before.get(place) !== 'STRICT') {
+        checkIntent(place, statuses, where);
+        assert.ok(!pins.has(place.split('/')[0]!), `${place} became STRICT ${where} while its clients were pinned`);
+      }
     }
     for (const user of users) checkUntouched(user, policies.get(keyOf(user.metadata)), others, where);
     before = now;
@@ -69,6 +75,7 @@ export function outcomeOf(bench: Bench, name = 'shop') {
     strict,
     waves: waves.map(({ name: wave, phase: is, done, total, plan }) => ({ wave, is, done, total, plan })),
     policies: policiesLeft(bench),
+    rules: rulesLeft(bench),
     created: changes.filter(({ verb }) => verb === 'create').length,
     deleted: changes.filter(({ verb }) => verb === 'delete').length,
   };
@@ -83,6 +90,11 @@ export function policiesLeft(bench: Bench) {
     annotations: foreign(metadata.annotations),
     governed: metadata.annotations?.[ROLLOUT_ANNOTATION] !== undefined,
   }));
+}
+
+/** DestinationRules in the cluster; the operator's own are there for seconds only. */
+export function rulesLeft(bench: Bench): string[] {
+  return bench.cluster.list('networking.istio.io/v1beta1', 'DestinationRule').map(({ metadata }) => keyOf(metadata));
 }
 
 function take(policies: Map<string, PeerAuthentication>, { table, verb, object }: Revision): void {
@@ -109,6 +121,22 @@ function modes(places: ReturnType<typeof placesOf>, policies: Map<string, PeerAu
     found.set(`${namespace}/${labels['app']}:${PORT}`, (ports.get(PORT) ?? workload).mode);
   }
   return found;
+}
+
+/** Clients are pinned only while the namespace is DISABLE. */
+function checkPins(
+  pins: Set<string>,
+  policies: Map<string, PeerAuthentication>,
+  places: ReturnType<typeof placesOf>,
+  { verb, object }: Revision,
+  where: string,
+): void {
+  const { namespace = '', name, annotations } = object.metadata;
+  if (annotations?.[ROLLOUT_ANNOTATION] === undefined) return;
+  if (verb === 'delete') return void pins.delete(namespace);
+  if (verb === 'create')
+    assert.equal(modes(places, policies).get(`${namespace}/${namespace}`), 'DISABLE', `${namespace}/${name} ${where}`);
+  pins.add(namespace);
 }
 
 /** STRICT is only ever written by a step that said so before, and to nothing else. */

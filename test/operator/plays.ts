@@ -1,12 +1,14 @@
 /** Whole rollouts and rollbacks, to be disturbed: each sets the scene and says how it has to end. */
 import type { SpecInput } from '../../src/api/schema.ts';
 import { Bench } from './harness.ts';
-import { rollout, scene, waves } from './scene.ts';
+import { disabled, rollout, scene, waves } from './scene.ts';
 
 export interface Play {
   namespaces: readonly string[];
   /** How much is rolled back after the last step has failed; absent: nothing fails. */
   extent?: 'Wave' | 'All';
+  /** Namespaces that are DISABLE before. */
+  off?: readonly string[];
 }
 
 export function goalOf({ extent }: Play): 'RolledBack' | 'Completed' {
@@ -14,9 +16,9 @@ export function goalOf({ extent }: Play): 'RolledBack' | 'Completed' {
 }
 
 /** The scene with its rollout; the last namespace shows plaintext as soon as it is STRICT, if the play is a rollback. */
-export function stage({ namespaces, extent }: Play): Bench {
+export function stage({ namespaces, extent, off = [] }: Play): Bench {
   const spec: SpecInput = { ...waves(namespaces), ...(extent ? { rollback: { extent } } : {}) };
-  const bench = new Bench([...scene(namespaces), rollout(spec)]);
+  const bench = new Bench([...scene(namespaces), ...off.flatMap(disabled), rollout(spec)]);
   const last = namespaces.at(-1)!;
   if (extent) bench.sight.plaintext = name => (name === last && bench.sight.mode(name) === 'STRICT' ? 5 : 0);
   return bench;

@@ -71,6 +71,17 @@ export function policy(
   };
 }
 
+/** A Service in front of the pod of a namespace. */
+function service(name: string): object {
+  const spec = { selector: { app: name }, ports: [{ name: 'http', port: PORT, protocol: 'TCP' }] };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: name }, spec };
+}
+
+/** A namespace that is DISABLE, with a Service. */
+export function disabled(name: string): object[] {
+  return [policy(name, 'off', { mtls: { mode: 'DISABLE' } }), service(name)];
+}
+
 /** A ready pod with a sidecar and one port. */
 export function pod(where: string, ip: string): object {
   const labels = { app: where, 'security.istio.io/tlsMode': 'istio' };

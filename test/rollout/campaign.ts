@@ -14,6 +14,8 @@ export interface Setting {
   mesh: Mode | undefined;
   /** Policies of the namespaces and of their workload `db`. */
   policies: { namespace: string; mode: Mode | 'UNSET' | undefined; workload: boolean; port?: Mode }[];
+  /** Namespaces with a Service of the same name and one of the workload `db`. */
+  services: string[];
 }
 
 export type Event =
@@ -35,6 +37,8 @@ export type Foreign =
   | { kind: 'deletePolicies'; namespace: string }
   | { kind: 'meshPolicy'; mode: Mode }
   | { kind: 'workloadPolicy'; namespace: string; mode: Mode }
+  | { kind: 'rule'; namespace: string; host: string; there: boolean }
+  | { kind: 'deletePins'; namespace: string }
   | { kind: 'namespace'; namespace: string; there: boolean };
 
 const name = fc.constantFrom(...NAMES);
@@ -71,10 +75,17 @@ const rollback = fc.record({
   retryAfter: fc.constantFrom('1m', '1h'),
 });
 
-const codes = ['LeavesDisable', 'WeakerPolicy', 'OverlappingPolicy', 'NamespaceNotFound'];
+const codes = ['PinVoid', 'LeavesDisable', 'WeakerPolicy', 'OverlappingPolicy', 'NamespaceNotFound'];
 const accept = fc.oneof(fc.constant(codes), fc.subarray(codes));
 const probes = fc.constantFrom<SpecInput['probes'][]>([], [{ name: 'plain', plaintextTraffic: {} }]);
-const shared = { analysis, rollback, probes, preflight: accept.map(taken => ({ accept: taken })) };
+const destinationRules = fc.constantFrom('Auto' as const, 'Auto' as const, 'Never' as const);
+const shared = {
+  analysis,
+  rollback,
+  probes,
+  destinationRules,
+  preflight: accept.map(taken => ({ accept: taken })),
+};
 
 const meshSpec = fc
   .record({ ...shared, target, waves, unit: fc.constantFrom('Namespace' as const, 'Workload' as const) })
@@ -101,6 +112,7 @@ export const setting: fc.Arbitrary<Setting> = fc
       { arbitrary: ownSpec.map(spec => ({ spec, home: 'cart' })), weight: 1 },
     ),
     mesh: fc.option(mode, { nil: undefined, freq: 2 }),
+    services: fc.subarray([...NAMES]),
     policies: fc.uniqueArray(
       fc.record(
         {
@@ -122,6 +134,8 @@ const foreign: fc.Arbitrary<Foreign> = fc.oneof(
   fc.record({ kind: fc.constant('meshPolicy' as const), mode }),
   fc.record({ kind: fc.constant('workloadPolicy' as const), namespace: name, mode }),
   fc.record({ kind: fc.constant('namespace' as const), namespace: name, there: fc.boolean() }),
+  fc.record({ kind: fc.constant('rule' as const), namespace: name, host: name, there: fc.boolean() }),
+  fc.record({ kind: fc.constant('deletePins' as const), namespace: name }),
 );
 
 function outcome(races: boolean): fc.Arbitrary<Outcome> {

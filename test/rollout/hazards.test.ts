@@ -113,8 +113,9 @@ const CASES: Case[] = [
     accepted: 'stays',
   },
   {
-    what: 'a scope that leaves DISABLE',
+    what: 'a scope that leaves DISABLE without DestinationRules',
     code: 'LeavesDisable',
+    spec: { destinationRules: 'Never' },
     given: mesh => mesh.putPolicy('ad', 'default', { mtls: { mode: 'DISABLE' } }),
     message: /ad is DISABLE; clients and servers do not leave it at the same moment, and requests are lost; pin/,
     cure: mesh => mesh.tamper('ad', 'default', { spec: { mtls: { mode: 'PERMISSIVE' } } }),
@@ -194,7 +195,8 @@ describe('preflight', () => {
 
   it('shows the worst hazards first and never more than status holds', () => {
     const names = Array.from({ length: 60 }, (_, n) => `n${n}`);
-    const mesh = new TestMesh({ target: { namespaces: { names } }, preflight: { accept: ['LeavesDisable'] } }, names);
+    const preflight = { accept: ['LeavesDisable'] };
+    const mesh = new TestMesh({ target: { namespaces: { names } }, destinationRules: 'Never', preflight }, names);
     for (const name of names) mesh.putPolicy(name, 'default', { mtls: { mode: 'DISABLE' } });
     mesh.putPolicy('n59', 'default', { mtls: { mode: 'PERMISSIVE' } }, HELM);
     mesh.step();

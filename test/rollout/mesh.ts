@@ -4,11 +4,19 @@ import type { MtlsRollout } from '../../src/api/resource.ts';
 import { type SpecInput, specSchema } from '../../src/api/schema.ts';
 import type { Condition, Observation, Status, Verdict } from '../../src/api/status.ts';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
-import type { Mode, Namespace, PeerAuthentication, Workload } from '../../src/istio/objects.ts';
+import type {
+  DestinationRule,
+  Mode,
+  Namespace,
+  PeerAuthentication,
+  Service,
+  Workload,
+} from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
 import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
-import type { Write } from '../../src/rollout/writes.ts';
+import { disabledNamespaces } from '../../src/rollout/targets.ts';
+import type { PolicyObject, Write } from '../../src/rollout/writes.ts';
 import { merged } from './mergePatch.ts';
 
 export const START = Date.parse('2026-11-22T09:00:00Z');
@@ -21,6 +29,10 @@ export class TestMesh {
   readonly namespaces: Namespace[] = [];
   readonly workloads: Workload[] = [];
   readonly policies = new Map<string, PeerAuthentication>();
+  readonly rules = new Map<string, DestinationRule>();
+  readonly services: Service[] = [];
+  /** Whether the operator may list DestinationRules. */
+  seesRules = true;
   readonly transitions: Transition[] = [];
   readonly writes: Write[] = [];
   /** Every state of the policies, oldest first. */
@@ -58,7 +70,14 @@ export class TestMesh {
 
   get world(): World {
     const policies = policiesOf(this.policies.values());
-    return { rootNamespace: ROOT, namespaces: [...this.namespaces], policies, workloads: [...this.workloads] };
+    return {
+      rootNamespace: ROOT,
+      namespaces: [...this.namespaces],
+      policies,
+      workloads: [...this.workloads],
+      rules: this.seesRules ? [...this.rules.values()] : undefined,
+      services: this.#servicesRead(),
+    };
   }
 
   /** An edit of some members of the spec. */
@@ -95,7 +114,8 @@ export class TestMesh {
       this.namespaces.findIndex(known => known.name === name),
       1,
     );
-    for (const key of this.policies.keys()) if (key.startsWith(`${name}/`)) this.policies.delete(key);
+    for (const kept of [this.policies, this.rules])
+      for (const key of kept.keys()) if (key.startsWith(`${name}/`)) kept.delete(key);
   }
 
   /** A policy of somebody else's. */
@@ -122,6 +142,16 @@ export class TestMesh {
   dropPolicy(namespace: string, name = 'mtls-rollout'): void {
     assert.ok(this.policies.delete(`${namespace}/${name}`), `${namespace}/${name} is not there`);
     this.#record();
+  }
+
+  addService(namespace: string, name: string, selector: Record<string, string> = { app: name }): void {
+    this.services.push({ namespace, name, selector, ports: [80, 90] });
+  }
+
+  /** A DestinationRule of somebody else's. */
+  putRule(namespace: string, name: string, spec: DestinationRule['spec'], metadata: object = {}): void {
+    const apiVersion = 'networking.istio.io/v1beta1';
+    this.#store({ apiVersion, kind: 'DestinationRule', metadata: { name, namespace, ...metadata }, spec });
   }
 
   addWorkload(namespace: string, name: string, more: Partial<Workload> = {}): void {
@@ -198,20 +228,32 @@ export class TestMesh {
     this.writes.push(write);
     if (write.verb === 'create') {
       const { namespace, name } = write.object.metadata;
-      assert.ok(!this.policies.has(`${namespace}/${name}`), `${namespace}/${name} is there already`);
-      return this.#store(write.object as PeerAuthentication);
+      assert.ok(!this.#of(write.object.kind).has(`${namespace}/${name}`), `${namespace}/${name} is there already`);
+      return this.#store(write.object);
     }
     const { namespace, name, uid, resourceVersion } = write.target;
-    const current = this.policies.get(`${namespace}/${name}`);
+    const kept = this.#of(write.target.kind);
+    const current = kept.get(`${namespace}/${name}`);
     assert.equal(current?.metadata.uid, uid);
     assert.equal(current?.metadata.resourceVersion, resourceVersion);
     if (write.verb === 'delete') {
-      this.policies.delete(`${namespace}/${name}`);
+      kept.delete(`${namespace}/${name}`);
       this.#record();
-    } else this.#store(merged(current, write.patch) as PeerAuthentication);
+    } else this.#store(merged(current, write.patch) as PolicyObject);
   }
 
-  #store(policy: PeerAuthentication): void {
+  #of(kind: PolicyObject['kind']): Map<string, PolicyObject> {
+    return kind === 'PeerAuthentication' ? this.policies : this.rules;
+  }
+
+  /** As the operator does: only once a step that is about to leave DISABLE is in status. */
+  #servicesRead(): Map<string, Service[]> {
+    const policies = policiesOf(this.policies.values());
+    const names = disabledNamespaces(this.rollout, { rootNamespace: ROOT, namespaces: this.namespaces, policies });
+    return new Map(names.map(name => [name, this.services.filter(({ namespace }) => namespace === name)]));
+  }
+
+  #store(policy: PolicyObject): void {
     const key = `${policy.metadata.namespace}/${policy.metadata.name}`;
     const revision = String(++this.#revision);
     const created = new Date(this.now).toISOString().replace(/\.\d+Z$/, 'Z');
@@ -221,7 +263,7 @@ export class TestMesh {
       ...policy.metadata,
       resourceVersion: revision,
     };
-    this.policies.set(key, { ...policy, metadata });
+    this.#of(policy.kind).set(key, { ...policy, metadata });
     this.#record();
   }
 

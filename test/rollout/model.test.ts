@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { markOf } from '../../src/rollout/marks.ts';
+import { pinOf } from '../../src/rollout/pins.ts';
 import { type Event, events, setting, type Setting } from './campaign.ts';
 import { untouched } from './stages.ts';
 import { WatchedMesh } from './watchedMesh.ts';
@@ -39,6 +40,7 @@ describe('whatever happens to a rollout', () => {
             mesh.condition('Ready')?.status,
             mesh.status.phase === 'Completed' || mesh.status.phase === 'Reverted' ? 'True' : 'False',
           );
+          if (mesh.status.phase === 'Completed') noPins(watched);
           watched.settle();
           mesh.rests();
         }),
@@ -59,6 +61,7 @@ describe('whatever happens to a rollout', () => {
             [...mesh.policies.values()].every(policy => markOf(policy) === undefined),
             'nothing of ours is left',
           );
+          noPins(watched);
           const theirs = (policy: { namespace: string; name: string }) =>
             !touched.has(`${policy.namespace}/${policy.name}`);
           const after = untouched(mesh.policies.values());
@@ -78,6 +81,11 @@ describe('whatever happens to a rollout', () => {
     }).timeout(60_000);
   }
 });
+
+function noPins({ mesh }: WatchedMesh): void {
+  const left = [...mesh.rules.values()].filter(rule => pinOf(rule) !== undefined);
+  assert.deepEqual(left, [], 'no client is pinned');
+}
 
 function sorted(policies: unknown[]): { namespace: string; name: string }[] {
   const list = policies as { namespace: string; name: string }[];

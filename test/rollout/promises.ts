@@ -6,11 +6,12 @@ import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 import { restore } from '../../src/rollout/intended.ts';
 import { markOf } from '../../src/rollout/marks.ts';
-import type { Input } from '../../src/rollout/world.ts';
+import { pinOf } from '../../src/rollout/pins.ts';
+import type { Input, World } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { NAMES } from './campaign.ts';
 import { merged } from './mergePatch.ts';
-import { ROOT } from './mesh.ts';
+import { ROOT, type TestMesh } from './mesh.ts';
 
 /** Labels of the workload that policies may select. */
 export const DB = { app: 'db' };
@@ -33,6 +34,23 @@ function original(patch: Record<string, unknown>): unknown {
 export function setsStrict(write: Write): boolean {
   const spec = write.verb === 'create' ? write.object.spec : write.verb === 'patch' ? write.patch['spec'] : {};
   return JSON.stringify(spec).includes('STRICT');
+}
+
+/** Clients are only pinned to what was not STRICT when it was decided. */
+export function assertPinAllowed(write: Write, { policies, services }: World): void {
+  if (write.verb !== 'create' || write.object.kind !== 'DestinationRule') return;
+  const { namespace, name } = write.object.metadata;
+  const service = services.get(namespace)?.find(each => name.endsWith(`-${each.name}`));
+  assert.ok(service, `${namespace}/${name} pins no Service`);
+  const { workload } = effectiveModes(policies, ROOT, namespace, service.selector);
+  assert.ok(
+    workload.mode === 'DISABLE' || workload.mode === 'PERMISSIVE',
+    `${namespace}/${name} pins ${workload.mode}`,
+  );
+}
+
+export function pinnedIn({ rules }: TestMesh, namespace: string): boolean {
+  return [...rules.values()].some(rule => rule.metadata.namespace === namespace && pinOf(rule) !== undefined);
 }
 
 /** Effective mode of every port that the tests know, by Istio's rules. */

@@ -40,7 +40,7 @@ describe('status', () => {
   });
 
   it('says in mode Plan what would be done, and does nothing', () => {
-    const mesh = shopMesh({ mode: 'Plan' });
+    const mesh = shopMesh({ mode: 'Plan', destinationRules: 'Never' });
     mesh.putPolicy('web', 'default', { mtls: { mode: 'DISABLE' } });
     mesh.step();
     assert.equal(

@@ -9,7 +9,17 @@ import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
 import { ROOT, TestMesh } from './mesh.ts';
-import { assertAllowed, DB, frozen, modesOf, setsStrict, withoutRollout } from './promises.ts';
+import { pinOf } from '../../src/rollout/pins.ts';
+import {
+  assertAllowed,
+  assertPinAllowed,
+  DB,
+  pinnedIn,
+  frozen,
+  modesOf,
+  setsStrict,
+  withoutRollout,
+} from './promises.ts';
 
 export class WatchedMesh {
   readonly mesh: TestMesh;
@@ -24,9 +34,13 @@ export class WatchedMesh {
   #row = 0;
   #proven = false;
 
-  constructor({ spec, home, mesh, policies }: Setting) {
+  constructor({ spec, home, mesh, policies, services }: Setting) {
     this.mesh = new TestMesh(spec, [...NAMES], home);
     for (const namespace of NAMES) this.mesh.addWorkload(namespace, 'db');
+    for (const namespace of services) {
+      this.mesh.addService(namespace, namespace);
+      this.mesh.addService(namespace, 'db');
+    }
     if (mesh) this.mesh.putPolicy(ROOT, 'default', { mtls: { mode: mesh } });
     for (const { namespace, mode, workload, port } of policies)
       this.mesh.putPolicy(namespace, workload ? 'db' : 'default', {
@@ -66,6 +80,8 @@ export class WatchedMesh {
       case 'meshPolicy':
       case 'workloadPolicy':
       case 'namespace':
+      case 'rule':
+      case 'deletePins':
         return this.#foreign(event);
     }
   }
@@ -115,6 +131,7 @@ export class WatchedMesh {
     assert.deepEqual(decide(input), decision, 'the same input, the same answer');
     assert.deepEqual(statusSchema.safeParse(decision.status).error?.issues, undefined);
     for (const write of decision.writes) assertAllowed(write, input);
+    for (const write of decision.writes) assertPinAllowed(write, input.world);
     if (outcome === 'lost') return;
     assert.ok((decision.status.epoch ?? 0) >= (mesh.status.epoch ?? 0), 'epochs never fall');
     if (decision.writes.length > 0)
@@ -130,10 +147,14 @@ export class WatchedMesh {
   /** As the API server does: what is no longer as it was seen is refused. */
   #perform(write: Write): void {
     const { namespace, name } = write.verb === 'create' ? write.object.metadata : write.target;
-    const current = this.mesh.policies.get(`${namespace}/${name}`);
+    const kind = write.verb === 'create' ? write.object.kind : write.target.kind;
+    const kept = kind === 'PeerAuthentication' ? this.mesh.policies : this.mesh.rules;
+    const current = kept.get(`${namespace}/${name}`);
     const seen = write.verb === 'create' ? undefined : write.target.resourceVersion;
     if (current?.metadata.resourceVersion !== seen || !this.mesh.namespaces.some(known => known.name === namespace))
       return;
+    if (setsStrict(write))
+      assert.ok(!pinnedIn(this.mesh, namespace), `STRICT while clients are pinned in ${namespace}`);
     if (setsStrict(write)) assert.ok(this.#proven, `no evidence for ${JSON.stringify(write)}`);
     this.mesh.perform(write);
     for (const [port, mode] of modesOf(this.mesh.policies.values()))
@@ -176,6 +197,13 @@ export class WatchedMesh {
         break;
       case 'namespace':
         this.#namespace(event.namespace, event.there);
+        break;
+      case 'rule':
+        this.#rule(event.namespace, event.host, event.there);
+        break;
+      case 'deletePins':
+        for (const [key, { metadata }] of mesh.rules)
+          if (metadata.namespace === event.namespace && pinOf(mesh.rules.get(key)!)) mesh.rules.delete(key);
     }
     this.#lower();
   }
@@ -204,6 +232,16 @@ export class WatchedMesh {
       if (metadata.namespace === name) this.touched.add(`${name}/${metadata.name}`);
     if (there) mesh.addNamespace(name);
     else mesh.removeNamespace(name);
+  }
+
+  #rule(namespace: string, host: string, there: boolean): void {
+    const { mesh } = this;
+    const spec = {
+      host: `${host}.${host}.svc.cluster.local`,
+      trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' as const } },
+    };
+    if (!there) mesh.rules.delete(`${namespace}/theirs`);
+    else if (mesh.namespaces.some(({ name }) => name === namespace)) mesh.putRule(namespace, 'theirs', spec);
   }
 
   /** Others may weaken: at once, or by what a rollback will come back to. */

@@ -5,7 +5,7 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import type { PeerAuthentication } from '../../istio/objects.ts';
 import { modeOf, portModesOf } from '../../istio/policies.ts';
-import { closedGate } from '../gates.ts';
+import { closedGate, suspended } from '../gates.ts';
 import { restore, raise } from '../intended.ts';
 import { enter, type Move, onward } from '../move.ts';
 import type { Mark } from '../marks.ts';
@@ -16,13 +16,18 @@ import { clockTime, counted, listed, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
+import { leaving } from './leaving.ts';
 import { about, stepText } from './story.ts';
 
 export function preparing(situation: Situation, _status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
-  if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
-  const closed = closedGate(situation, step, states);
+  const moved = states.every(state => situation.moved(state));
+  const closed = moved ? suspended(situation, step) : closedGate(situation, step, states);
+  if (moved && situation.pins(states).length === 0) return doneByOthers(situation, step);
   if (closed) return closed;
+  const way = leaving(situation, step, states);
+  if (way) return way;
+  if (moved) return doneByOthers(situation, step);
   const writes = states.flatMap(state => preparation(situation, state) ?? []);
   if (writes.length > 0) {
     return {

@@ -4,6 +4,7 @@ import type { PeerAuthentication } from '../../istio/objects.ts';
 import { slotKey, slotOf } from '../../istio/slots.ts';
 import { restore } from '../intended.ts';
 import { type Mark, markOf } from '../marks.ts';
+import { unpin } from '../pins.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import { scopeKey, scopeSlot } from '../scope.ts';
 import type { Situation } from '../situation.ts';
@@ -38,6 +39,8 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
       writes,
       nextLookAt: situation.now + BACKSTOP,
     };
+  const pinned = unpinning(situation, `${stepText(step)}: rolling back ${what}`, step);
+  if (pinned) return pinned;
   const at = timestamp(situation.now);
   return onward(
     enter(step, 'RolledBack', at),
@@ -56,13 +59,15 @@ export function reverting(situation: Situation): Wait {
   const left = marked(situation);
   const { writes, damaged } = restorations(left);
   if (left.length === 0)
-    return {
-      kind: 'Wait',
-      phase: 'Reverted',
-      step: null,
-      on: '',
-      message: 'every policy is as it was before the rollout',
-    };
+    return (
+      unpinning(situation, 'mode Revert', null) ?? {
+        kind: 'Wait',
+        phase: 'Reverted',
+        step: null,
+        on: '',
+        message: 'every policy is as it was before the rollout',
+      }
+    );
   return {
     kind: 'Wait',
     phase: 'RollingBack',
@@ -71,6 +76,21 @@ export function reverting(situation: Situation): Wait {
     message: `mode Revert: ${counted(left.length, 'policy', 'policies')} to restore${damaged ? `; ${damaged}` : ''}`,
     ...(damaged && writes.length === 0 ? { stalled: 'DamagedOriginal' } : {}),
     writes,
+    nextLookAt: situation.now + BACKSTOP,
+  };
+}
+
+/** The pins of this rollout, when every policy is what it was: until then they keep clients and servers together. */
+function unpinning(situation: Situation, what: string, step: StepStatus | null): Wait | undefined {
+  const pins = situation.pins();
+  if (pins.length === 0) return undefined;
+  return {
+    kind: 'Wait',
+    phase: 'RollingBack',
+    step,
+    on: 'writes',
+    message: `${what}, ${counted(pins.length, 'pin')} to remove`,
+    writes: pins.slice(0, BATCH).map(unpin),
     nextLookAt: situation.now + BACKSTOP,
   };
 }
