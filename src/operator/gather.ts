@@ -45,11 +45,13 @@ export async function gather(
   const obstacle = refusal(rollout, rivals(caches, rollout, rootNamespace), world);
   // a rollback goes on whatever stands in the way, and has to know the scopes of its wave
   const isNeeded = !obstacle || rollout.status?.step?.stage === 'RollingBack';
-  const workloads = isNeeded ? await sought('WorkloadsNotSeen', readWorkloads(client, rollout, world, signal)) : [];
+  const workloads = isNeeded
+    ? await sought({ reason: 'WorkloadsNotSeen' }, readWorkloads(client, rollout, world, signal))
+    : [];
   if ('unseen' in workloads) return workloads;
   const services = obstacle
     ? world.services
-    : await sought('ServicesNotSeen', readServices(client, rollout, world, signal));
+    : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
   if ('unseen' in services) return services;
   return {
     rollout,
@@ -63,7 +65,10 @@ export async function gather(
 }
 
 /** What was read, or why it cannot be until somebody acts. */
-async function sought<T extends object>(reason: string, reading: Promise<T>): Promise<T | { unseen: Obstacle }> {
+async function sought<T extends object>(
+  { reason }: Pick<Obstacle, 'reason'>,
+  reading: Promise<T>,
+): Promise<T | { unseen: Obstacle }> {
   try {
     return await reading;
   } catch (error) {
