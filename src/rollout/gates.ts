@@ -50,10 +50,12 @@ export function wasHeld(situation: Situation, { phase }: Status, step: StepStatu
   return phase === 'Suspended' || phase === 'Planned';
 }
 
-/** Whether the step stood still until now because somebody else had changed what it stands on, and has set it back. */
-export function wasDisturbed({ phase, conditions = [] }: Status): boolean {
-  const stalled = conditions.find(({ type }) => type === 'Stalled');
-  return phase === 'Paused' && stalled?.reason === 'FieldConflict';
+/**
+ * Whether the step has been paused until now: because somebody else had changed what it stands on, or because it failed
+ * and its author wants to decide.
+ */
+export function wasPaused({ phase, conditions = [] }: Status, why: 'FieldConflict' | 'StepFailed'): boolean {
+  return phase === 'Paused' && conditions.some(({ type, reason }) => type === 'Stalled' && reason === why);
 }
 
 function hazardous(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {

@@ -227,6 +227,22 @@ describe('a failure with onFailure Pause', () => {
     mesh.untilPhase('Completed');
   });
 
+  for (const [stage, kind] of [
+    ['Soaking', 'Soak'],
+    ['Enforcing', 'Enforcement'],
+  ] as const)
+    it(`stays when the deadline passed while ${stage}, even if rounds turn healthy by themselves`, () => {
+      const mesh = meshIn(stage, { rollback, analysis: { progressDeadline: '10m' } });
+      script(mesh, kind, 'N');
+      mesh.untilPhase('Paused');
+      mesh.judge = () => 'Healthy';
+      for (let n = 0; n < 10; n++, mesh.now += 60 * MINUTE) mesh.step();
+      assert.equal(mesh.status.phase, 'Paused');
+      assert.equal(mesh.status.step?.stage, stage);
+      mesh.annotate(RETRY_ANNOTATION, '1');
+      mesh.untilPhase('Completed');
+    });
+
   it('pauses again when the next try fails too: one word counts once', () => {
     const mesh = meshIn('Soaking', { rollback });
     script(mesh, 'Soak', 'U');

@@ -1,6 +1,6 @@
 /** Enforcing: STRICT is written, read back, and seen in force on the pods. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { closedGate, interfered, suspended, wasHeld } from '../gates.ts';
+import { closedGate, interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import { raise } from '../intended.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from '../rounds.ts';
@@ -10,7 +10,7 @@ import { clockTime, counted, listed, timestamp } from '../text.ts';
 import { again, resumed } from './again.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
 import { doneByOthers } from './done.ts';
-import { failed } from './failed.ts';
+import { failed, paused } from './failed.ts';
 import { about, doubtText, stepText } from './story.ts';
 
 /** Evidence older than two rounds (or this, if that is longer) is no longer fresh when the first write is due. */
@@ -29,6 +29,8 @@ export function enforcing(situation: Situation, status: Status, step: StepStatus
   const closed = left.length > 0 ? closedGate(situation, step, left) : undefined;
   if (closed) return untouched ? closed : halfWritten(situation, status, step, closed);
   if (!untouched && wasHeld(situation, status, step)) return resumed(situation, step);
+  if (wasPaused(status, 'StepFailed') && !situation.askedAgain(status))
+    return paused(step, 'STRICT was not written and seen in force before the deadline');
   return left.length > 0 ? writing(situation, status, step, left) : spreading(situation, status, step);
 }
 

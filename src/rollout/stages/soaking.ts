@@ -1,6 +1,6 @@
 /** Soaking: STRICT is in force; the step must stay healthy for its soak and end in N healthy rounds in a row. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { interfered, suspended, wasDisturbed, wasHeld } from '../gates.ts';
+import { interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import type { Move } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
 import type { Situation } from '../situation.ts';
@@ -20,7 +20,7 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   const held = suspended(situation, step) ?? pausedAfterFailure(situation, status, step);
   if (held) return held;
   // time that was not spent in STRICT, or in which nobody looked, is no soak
-  if (wasHeld(situation, status, step) || wasDisturbed(status)) return resumed(situation, step);
+  if (wasHeld(situation, status, step) || wasPaused(status, 'FieldConflict')) return resumed(situation, step);
 
   const round = newRound(situation, 'Soak', step);
   const seen = round ? afterRound(situation, step, round) : step;
@@ -58,7 +58,8 @@ function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
 function pausedAfterFailure(situation: Situation, status: Status, step: StepStatus): Move | undefined {
   const { pace, now, input } = situation;
   const doubt = objection(situation, status, step);
-  const late = now >= deadlineOf(situation, step) && doubt !== undefined;
+  // once it is paused, a round that is healthy again decides nothing
+  const late = now >= deadlineOf(situation, step) && (doubt !== undefined || wasPaused(status, 'StepFailed'));
   if (input.rollout.spec.rollback.onFailure !== 'Pause' || (step.failures <= pace.failureLimit && !late))
     return undefined;
   if (situation.askedAgain(status)) return stageAgain(situation, step);
