@@ -35,3 +35,8 @@ export function scopeName(scope: Scope): string {
 export function scopeSlot(scope: Scope): Slot {
   return { namespace: scope.namespace, selector: scope.kind === 'Workload' ? scope.selector : undefined };
 }
+
+/** Whether a key is that of a workload: only those have a namespace in front. */
+export function isWorkloadKey(key: string): boolean {
+  return key.includes('/');
+}

@@ -32,6 +32,16 @@ function strictIn(mesh: TestMesh): string[] {
 }
 
 describe('a rollback', () => {
+  it('of a wave restores also what a workload left behind that is gone by then', () => {
+    const mesh = new TestMesh({ target: { namespaces: { names: ['a'] } }, strategy: { unit: 'Workload' } }, ['a']);
+    for (const name of ['one', 'two']) mesh.addWorkload('a', name);
+    mesh.judge = (kind, scopes) => (kind === 'Soak' && scopes.includes('a/two') ? 'Unhealthy' : 'Healthy');
+    mesh.until(({ step }) => step?.scopes.includes('a/two') === true && step.stage === 'Soaking');
+    mesh.workloads.splice(0, 1);
+    mesh.untilPhase('RolledBack');
+    assert.deepEqual([...mesh.policies.keys()], []);
+  });
+
   for (const [extent, left, words] of [
     ['Step', ['a', 'b', 'c'], 'd'],
     ['Wave', ['a', 'b'], 'wave two'],

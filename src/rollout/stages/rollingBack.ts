@@ -6,7 +6,7 @@ import { restore } from '../intended.ts';
 import { type Mark, markOf } from '../marks.ts';
 import { unpin } from '../pins.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
-import { scopeKey, scopeSlot } from '../scope.ts';
+import { isWorkloadKey, scopeKey, scopeSlot } from '../scope.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
@@ -121,9 +121,12 @@ function within(
   { applied }: Mark,
 ): boolean {
   if (rollback?.extent === 'All') return true;
-  const wave = rollback?.extent === 'Wave' ? plan.waves.find(({ name }) => name === rollback.wave) : undefined;
-  const keys = [...step.scopes, ...(wave?.scopes ?? []).map(scopeKey)];
-  return applied === undefined || keys.includes(applied.scope);
+  if (applied === undefined || step.scopes.includes(applied.scope)) return true;
+  if (rollback?.extent !== 'Wave') return false;
+  const wave = plan.waves.find(({ name }) => name === rollback.wave);
+  // a workload that is gone belongs to no wave any more: what it left behind must not stay STRICT unseen
+  const gone = isWorkloadKey(applied.scope) && !plan.scopes.has(applied.scope);
+  return gone || (wave?.scopes ?? []).some(scope => scopeKey(scope) === applied.scope);
 }
 
 function restorations(left: readonly Marked[]): { writes: Write[]; damaged: string | undefined } {
