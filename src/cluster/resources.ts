@@ -11,6 +11,7 @@ export const NAMESPACES: Resource = {
   namespaced: false,
 };
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
+export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
 export const DESTINATION_RULES: Resource = {
   group: 'networking.istio.io',
   version: 'v1beta1',

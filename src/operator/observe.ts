@@ -2,7 +2,7 @@
 import type { Observation, StepStatus } from '../api/status.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
-import type { Resource } from '../cluster/resource.ts';
+import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { IGNORED_NAMESPACES, projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
@@ -12,8 +12,6 @@ import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
-
-const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
 
 export interface Observer {
   client: KubeClient;

@@ -1,7 +1,7 @@
 /** From what the ports answered to the verdict: is STRICT in force in every scope of the round? */
 import type { Pod } from '../istio/objects.ts';
 import { countOf, firstFew, worst, type Finding } from './observation.ts';
-import type { RoundKind } from './probe.ts';
+import type { RoundKind } from '../rollout/world.ts';
 
 /** What a port showed. */
 export type Found =

@@ -4,9 +4,7 @@ import type { Observation } from '../api/status.ts';
 import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
-
-/** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak';
+import type { RoundKind } from '../rollout/world.ts';
 
 /** What a probe may look at. Times are milliseconds since the epoch. */
 export interface Look {

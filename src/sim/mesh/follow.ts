@@ -4,13 +4,12 @@ import type { Clock } from '../../cluster/clock.ts';
 import type { Log } from '../../cluster/log.ts';
 import { Reflector } from '../../cluster/reflector.ts';
 import type { KubeObject, Resource } from '../../cluster/resource.ts';
+import { PODS, SERVICES } from '../../cluster/resources.ts';
 import type { Transport } from '../../cluster/transport.ts';
 import type { DestinationRule, PeerAuthentication } from '../../istio/objects.ts';
 import type { SimulatedMesh } from './mesh.ts';
 import { meshPod, meshService, type PodObject, type ServiceObject } from './pod.ts';
 
-const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
-const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
 const POLICIES: Resource = {
   group: 'security.istio.io',
   version: 'v1',
