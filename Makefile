@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # npm writes this file last, so it is the mark of a finished install.
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help test demo bench generate vectors bed build bundle
+.PHONY: help test demo bench generate vectors bed mesh mesh-down mesh-test build bundle
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 test: $(INSTALLED) ## format, types, lint, dead exports, and all fast tests with coverage
 	@node scripts/test.ts
@@ -29,6 +29,15 @@ vectors: $(INSTALLED) ## Istio's rules against recorded answers of Istio's own c
 
 bed: $(INSTALLED) ## the suite on a real kube-apiserver (needs Go; the first build takes about 12 minutes)
 	@npm run --silent test:bed
+
+mesh: $(INSTALLED) ## a real mesh with the Online Boutique, and a shell in it (needs root and Go; "exit" takes it down)
+	@node test/bed/mesh/run.ts node test/bed/mesh/open.ts
+
+mesh-down: $(INSTALLED) ## take down every mesh that runs on this machine
+	@node test/bed/mesh/down.ts
+
+mesh-test: $(INSTALLED) ## the suite on a real mesh: istiod, Envoy sidecars, Prometheus (needs root and Go)
+	@npm run --silent test:mesh
 
 build: $(INSTALLED) ## compile to dist/
 	@npm run --silent build

@@ -3,14 +3,12 @@ import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
-import { HANDSHAKE_GRACE_MS } from './promql.ts';
+import { HANDSHAKE_GRACE_MS, USUAL_SCRAPE_MS } from './promql.ts';
 import { covers, podsOfScopes, type ScopePods } from './scopePods.ts';
 import { amount, isCounting, plaintext, sent, volume, type Span, type Traffic } from './traffic.ts';
 
 export type PlaintextOptions = NonNullable<ProbeSpec['plaintextTraffic']>;
 
-/** Below one usual scrape interval no counter can have been read twice. */
-const SHORTEST_WINDOW_MS = 15_000;
 /** Counts are extrapolated and so seldom whole: from here on something was seen. */
 const SEEN = 0.5;
 
@@ -27,7 +25,7 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight, preset:
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
   const windowMs = windowOf(look, full, preset);
-  if (windowMs < Math.min(SHORTEST_WINDOW_MS, full)) return TOO_SOON;
+  if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
   const minimum = minimumFor(options.minRequests, windowMs, full);
   const span: Span = { sight, preset, scopes, windowMs, until: look.now, signal: look.signal };
   const [seen, all] = await Promise.all([plaintext(span, look.changedAt === undefined), volume(span)]);

@@ -6,6 +6,11 @@
 export type Metric =
   | 'istio_requests_total'
   | 'istio_tcp_connections_opened_total'
+  | 'istio_tcp_received_bytes_total'
+  | 'istio_tcp_sent_bytes_total'
+  | 'istio_tcp_connections_closed_total'
+  | 'istio_tcp_connections_failed_total'
+  | 'envoy_listener_no_filter_chain_match'
   | 'envoy_listener_downstream_cx_total'
   | 'envoy_listener_ssl_handshake'
   | 'envoy_listener_ssl_fail_verify_no_cert'
@@ -15,6 +20,7 @@ export type Metric =
 export type Label =
   | 'reporter'
   | 'connection_security_policy'
+  | 'response_flags'
   | 'source_workload_namespace'
   | 'source_workload'
   | 'destination_workload_namespace'
@@ -54,15 +60,44 @@ function range(ms: number): string {
   return `${Math.max(1, Math.floor(ms / 1000))}s`;
 }
 
+/** The usual scrape interval: in less no counter can have been read twice. */
+export const USUAL_SCRAPE_MS = 15_000;
+
 /** How much the counters grew in the window, summed by these labels. */
 export function increase(metric: Metric, matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
-  return `sum by (${by.join(', ')}) (increase(${selector(metric, matchers)}[${range(windowMs)}]))`;
+  return sumBy(by, grown(metric, matchers, windowMs));
+}
+
+function sumBy(by: readonly Label[], expression: string): string {
+  return `sum by (${by.join(', ')}) (${expression})`;
+}
+
+function grown(metric: Metric, matchers: readonly Matcher[], windowMs: number): string {
+  return `increase(${selector(metric, matchers)}[${range(windowMs)}])`;
 }
 
 /**
- * The same, and what a counter already held when it first appeared in the window: `increase` needs two samples and
- * so never sees the one request for which a proxy makes a new counter. A counter that was there in the hour before
- * the window is not new: a gap in scraping must not count old requests again.
+ * The same in whole numbers, for counts that are held against a limit: `increase` stretches what was read over the
+ * whole window, up to twofold where there are two readings. The way from the lowest reading to the highest is exact,
+ * but too long for a counter that began anew, and then `increase` is the smaller. The first reading in the window is
+ * where counting begins, so nothing from before it counts; a counter that was read only once has no value.
+ */
+export function readIncrease(
+  metric: Metric,
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  windowMs: number,
+): string {
+  const readings = `${selector(metric, matchers)}[${range(windowMs)}]`;
+  const stretched = grown(metric, matchers, windowMs);
+  const way = `max_over_time(${readings}) - min_over_time(${readings})`;
+  return sumBy(by, `${way} < ${stretched} or ${stretched}`);
+}
+
+/**
+ * The same as `increase`, and what a counter already held when it first appeared in the window: `increase` needs two
+ * samples and so never sees the one request for which a proxy makes a new counter. A counter that was there in the hour
+ * before the window is not new: a gap in scraping must not count old requests again.
  */
 export function increaseWithNew(
   metric: Metric,
@@ -70,11 +105,40 @@ export function increaseWithNew(
   by: readonly Label[],
   windowMs: number,
 ): string {
+  return sumBy(by, grownOrNew(metric, matchers, windowMs));
+}
+
+function grownOrNew(metric: Metric, matchers: readonly Matcher[], windowMs: number): string {
   const chosen = selector(metric, matchers);
   const window = range(windowMs);
-  const grown = `increase(${chosen}[${window}])`;
+  const more = grown(metric, matchers, windowMs);
   const fresh = `(min_over_time(${chosen}[${window}]) unless present_over_time(${chosen}[1h] offset ${window}))`;
-  return `sum by (${by.join(', ')}) (${grown} + ${fresh} or ${grown} or ${fresh})`;
+  return `${more} + ${fresh} or ${more} or ${fresh}`;
+}
+
+/**
+ * TCP connections by Istio's counters, summed by these labels. A sidecar says `none` for every connection on which no
+ * peer showed a certificate, also for a handshake that it refused, as it does each of the enforcement probe: what came
+ * without mutual TLS and carried not one byte breaks nothing, and does not count (where nobody counts bytes, it does).
+ * One that was open before the window counts as one as long as it carries something. Source: istio_stats.cc in Istio's proxy.
+ */
+export function connections(
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  windowMs: number,
+  { withNew = false } = {},
+): string {
+  const count = withNew ? grownOrNew : grown;
+  const opened = (which: readonly Matcher[]) => `(${count('istio_tcp_connections_opened_total', which, windowMs)})`;
+  const policy = (op: '=' | '!='): Matcher => ({ label: 'connection_security_policy', op, value: 'none' });
+  const unsecured = [...matchers, policy('=')];
+  const bytes = (['istio_tcp_received_bytes_total', 'istio_tcp_sent_bytes_total'] as const)
+    .map(metric => grown(metric, unsecured, windowMs))
+    .join(' + ');
+  const fresh = opened(unsecured);
+  const lasting = `(${fresh} < 1) * 0 + 1 and (${bytes}) > 0`;
+  const notEmpty = `${fresh} unless (${bytes}) == 0`;
+  return sumBy(by, `${opened([...matchers, policy('!=')])} or ${lasting} or ${notEmpty}`);
 }
 
 /** How long plaintext must have stood in Envoy's counters before `unencryptedConnections` reports it. */
@@ -86,16 +150,16 @@ export const HANDSHAKE_GRACE_MS = 45_000;
  * refused (as the hellos of the enforcement probe are) is no plaintext either.
  */
 export function unencryptedConnections(matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
-  const grown = (metric: Metric) => increase(metric, matchers, by, windowMs);
-  const handshakes = grown('envoy_listener_ssl_handshake');
+  const more = (metric: Metric) => increase(metric, matchers, by, windowMs);
+  const handshakes = more('envoy_listener_ssl_handshake');
   // these three are not always exported; nothing exported is nothing counted
   const refused = [
     'envoy_listener_ssl_fail_verify_no_cert',
     'envoy_listener_ssl_fail_verify_error',
     'envoy_listener_ssl_connection_error',
   ] as const;
-  const encrypted = refused.map(metric => `(${grown(metric)} or 0 * ${handshakes})`);
-  const excess = [grown('envoy_listener_downstream_cx_total'), handshakes, ...encrypted].join(' - ');
+  const encrypted = refused.map(metric => `(${more(metric)} or 0 * ${handshakes})`);
+  const excess = [more('envoy_listener_downstream_cx_total'), handshakes, ...encrypted].join(' - ');
   return `min_over_time((${excess})[${range(HANDSHAKE_GRACE_MS)}:15s])`;
 }
 
@@ -107,7 +171,7 @@ export function judgeableConnections(matchers: readonly Matcher[], by: readonly 
   return `${all} and ${handshakes}`;
 }
 
-/** How many counters of this kind there are at all: tells "nothing happened" from "nobody counts". */
-export function presence(metric: Metric, matchers: readonly Matcher[]): string {
-  return `count(${selector(metric, matchers)})`;
+/** How many counters of this kind there are at all, by these labels: tells "nothing happened" from "nobody counts". */
+export function presence(metric: Metric, matchers: readonly Matcher[], by: readonly Label[] = []): string {
+  return `count${by.length > 0 ? ` by (${by.join(', ')}) ` : ''}(${selector(metric, matchers)})`;
 }

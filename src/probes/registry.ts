@@ -3,11 +3,12 @@ import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import type { MetricsPreset, Probe, ProbeFactory, Sight } from './probe.ts';
+import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
 /** Kinds of probe that read metrics. */
-const METRIC_KINDS = ['plaintextTraffic', 'trafficDrop'] as const;
+const METRIC_KINDS = ['plaintextTraffic', 'trafficDrop', 'refusedConnections'] as const;
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A
@@ -24,7 +25,7 @@ export function buildProbes(
   return chosen.map(spec => buildProbe(spec, sight, preset));
 }
 
-/** What looks where the author named nothing. */
+/** What looks where the author named nothing: with what a mesh exports by default, or it would wait for ever. */
 function defaultProbes(): ProbeSpec[] {
   return specSchema.shape.probes.parse([
     { name: 'no-plaintext', plaintextTraffic: {} },
@@ -43,5 +44,6 @@ const buildProbe: ProbeFactory = (spec, sight, preset) => {
   if (spec.enforcement) return enforcement(spec.name, spec.enforcement, sight);
   if (spec.workloadReadiness) return workloadReadiness(spec.name);
   if (spec.trafficDrop) return trafficDrop(spec.name, spec.trafficDrop, sight, preset);
+  if (spec.refusedConnections) return refusedConnections(spec.name, spec.refusedConnections, sight);
   throw new RangeError(`probe ${spec.name} is of a kind that is not built`);
 };

@@ -1,4 +1,20 @@
 /** Reads from the mesh's metrics how much traffic reached the workloads of a round's scopes, and from where. */
+import {
+  destinations,
+  endOf,
+  INBOUND,
+  inbound,
+  isCount,
+  PAIR,
+  PLAINTEXT,
+  POD,
+  RECEIVED,
+  SENT,
+  SOURCE,
+  sourceOf,
+  TARGET,
+  within,
+} from './matchers.ts';
 import type { MetricsPreset, Series, Sight } from './probe.ts';
 import * as promql from './promql.ts';
 import type { Label, Matcher } from './promql.ts';
@@ -29,15 +45,6 @@ export interface Span {
 }
 
 const COUNTERS = ['istio_requests_total', 'istio_tcp_connections_opened_total'] as const;
-const TARGET: readonly Label[] = ['destination_workload_namespace', 'destination_workload'];
-const PAIR: readonly Label[] = ['source_workload_namespace', 'source_workload', ...TARGET];
-const POD: readonly Label[] = ['namespace', 'pod'];
-/** Only the receiving proxy knows whether a peer showed an identity. */
-const RECEIVED: Matcher = { label: 'reporter', op: '=', value: 'destination' };
-const SENT: Matcher = { label: 'reporter', op: '=', value: 'source' };
-/** A sidecar says `none` for plaintext, ztunnel says `unknown`. */
-const PLAINTEXT: Matcher = { label: 'connection_security_policy', op: '!=', value: 'mutual_tls' };
-const INBOUND: Matcher = { label: 'listener_address', op: '=', value: '0.0.0.0_15006' };
 
 /**
  * What came without mutual TLS, by source. `withNew` counts also what a counter held when it first appeared, so that
@@ -46,18 +53,18 @@ const INBOUND: Matcher = { label: 'listener_address', op: '=', value: '0.0.0.0_1
  */
 export async function plaintext(span: Span, withNew: boolean): Promise<Traffic[]> {
   if (span.preset === 'envoy') {
-    return fromEnvoy(span, promql.unencryptedConnections(inbound(span), POD, span.windowMs));
+    return fromEnvoy(span, promql.unencryptedConnections(inbound(span.scopes), POD, span.windowMs));
   }
   const matchers = [RECEIVED, PLAINTEXT, ...destinations(span.scopes)];
-  const count = withNew ? promql.increaseWithNew : promql.increase;
-  return fromIstio(span, metric => count(metric, matchers, PAIR, span.windowMs));
+  return fromIstio(span, matchers, PAIR, withNew);
 }
 
 /** Everything that came, by workload that it came to. */
 export async function volume(span: Span): Promise<Traffic[]> {
-  if (span.preset === 'envoy') return fromEnvoy(span, promql.judgeableConnections(inbound(span), POD, span.windowMs));
+  if (span.preset === 'envoy')
+    return fromEnvoy(span, promql.judgeableConnections(inbound(span.scopes), POD, span.windowMs));
   const matchers = [RECEIVED, ...destinations(span.scopes)];
-  return fromIstio(span, metric => promql.increase(metric, matchers, TARGET, span.windowMs));
+  return fromIstio(span, matchers, TARGET);
 }
 
 /**
@@ -67,9 +74,8 @@ export async function volume(span: Span): Promise<Traffic[]> {
 export async function sent(span: Span): Promise<Traffic[]> {
   if (span.preset === 'envoy') return [];
   const matchers = [SENT, ...within(span.scopes, 'source_workload_namespace')];
-  const by: readonly Label[] = ['source_workload_namespace', 'source_workload'];
   const answers = await Promise.all(
-    COUNTERS.map(metric => ask(span, promql.increase(metric, matchers, by, span.windowMs))),
+    COUNTERS.map(metric => ask(span, promql.increase(metric, matchers, SOURCE, span.windowMs))),
   );
   const found = answers
     .flat()
@@ -87,10 +93,13 @@ export async function sent(span: Span): Promise<Traffic[]> {
 /** Everything that came, by source and workload. */
 export async function bySource(span: Span): Promise<Traffic[]> {
   if (span.preset === 'envoy') {
-    return fromEnvoy(span, promql.increase('envoy_listener_downstream_cx_total', inbound(span), POD, span.windowMs));
+    return fromEnvoy(
+      span,
+      promql.increase('envoy_listener_downstream_cx_total', inbound(span.scopes), POD, span.windowMs),
+    );
   }
   const matchers = [RECEIVED, ...destinations(span.scopes)];
-  return fromIstio(span, metric => promql.increase(metric, matchers, PAIR, span.windowMs));
+  return fromIstio(span, matchers, PAIR);
 }
 
 /** Whether Prometheus has the mesh's counters at all. */
@@ -107,32 +116,33 @@ function ask({ sight, until, signal }: Span, query: string): Promise<Series[]> {
   return sight.query(query, until, signal);
 }
 
-async function fromIstio(span: Span, query: (metric: (typeof COUNTERS)[number]) => string): Promise<Traffic[]> {
-  const [requests, connections] = await Promise.all(COUNTERS.map(metric => ask(span, query(metric))));
+async function fromIstio(
+  span: Span,
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  withNew = false,
+): Promise<Traffic[]> {
+  const count = withNew ? promql.increaseWithNew : promql.increase;
+  const [requests, connections] = await Promise.all([
+    ask(span, count('istio_requests_total', matchers, by, span.windowMs)),
+    ask(span, promql.connections(matchers, by, span.windowMs, { withNew })),
+  ]);
   const found = new Map<string, Traffic>();
   for (const [kind, series] of [
-    ['requests', requests!],
-    ['connections', connections!],
+    ['requests', requests],
+    ['connections', connections],
   ] as const) {
-    for (const { labels, value } of series.filter(isCount)) {
-      const namespace = labels['destination_workload_namespace'];
-      const workload = labels['destination_workload'];
-      if (!namespace || !workload) continue;
-      const source = sourceOf(labels);
-      const key = JSON.stringify([source, namespace, workload]);
-      const entry = found.get(key) ?? { namespace, workload, source, requests: 0, connections: 0 };
-      entry[kind] += value;
+    for (const each of series.filter(isCount)) {
+      const target = endOf(each, 'destination');
+      if (!target) continue;
+      const source = sourceOf(each);
+      const key = JSON.stringify([source, target.namespace, target.workload]);
+      const entry = found.get(key) ?? { ...target, source, requests: 0, connections: 0 };
+      entry[kind] += each.value;
       found.set(key, entry);
     }
   }
   return keepScopes(span.scopes, [...found.values()]);
-}
-
-function sourceOf(labels: Record<string, string>): string | undefined {
-  const workload = labels['source_workload'];
-  if (!workload || workload === 'unknown') return undefined;
-  const namespace = labels['source_workload_namespace'];
-  return namespace && namespace !== 'unknown' ? `${namespace}/${workload}` : workload;
 }
 
 /** Envoy's counters know the pod only; pods of one workload are added up, so that a replaced pod is not a loss. */
@@ -148,25 +158,6 @@ async function fromEnvoy(span: Span, query: string): Promise<Traffic[]> {
     found.set(key, entry);
   }
   return keepScopes(span.scopes, [...found.values()]);
-}
-
-const isCount = ({ value }: Series) => Number.isFinite(value) && value >= 0;
-
-function inbound({ scopes }: Span): Matcher[] {
-  return [INBOUND, ...within(scopes, 'namespace')];
-}
-
-function destinations(scopes: readonly ScopePods[]): Matcher[] {
-  const names = new Set(scopes.flatMap(({ workloads }) => [...workloads]));
-  const onlyWorkloads = scopes.every(({ scope }) => scope.kind === 'Workload');
-  const chosen = within(scopes, 'destination_workload_namespace');
-  return onlyWorkloads ? [...chosen, { label: 'destination_workload', op: 'in', values: [...names] }] : chosen;
-}
-
-/** One query serves all scopes of a step; what belongs to none of them is sorted out afterwards. */
-function within(scopes: readonly ScopePods[], label: Label): Matcher[] {
-  if (scopes.some(({ scope }) => scope.kind === 'Mesh')) return [];
-  return [{ label, op: 'in', values: [...new Set(scopes.map(({ scope }) => scope.namespace))] }];
 }
 
 function keepScopes(scopes: readonly ScopePods[], traffic: readonly Traffic[]): Traffic[] {

@@ -1,6 +1,6 @@
 /**
  * Traffic that reaches the scope against its own baseline from right before the switch. STRICT refuses plaintext in silence,
- * in no counter at all, so a source that vanishes is the only trace that such a client leaves.
+ * in no counter that a mesh exports by default: there a source that vanishes is the only trace of such a client.
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';

@@ -39,6 +39,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'b', enforcement: {} },
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
+        { name: 'e', refusedConnections: {} },
       ],
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },

@@ -71,7 +71,10 @@ describe('parseRollout', () => {
       object({
         target: { mesh: {} },
         strategy: { waves: [{ name: 'a', names: ['x'] }] },
-        probes: [{ name: 'p', plaintextTraffic: {} }],
+        probes: [
+          { name: 'p', plaintextTraffic: {} },
+          { name: 'r', refusedConnections: {} },
+        ],
       }),
     );
     assert.ok('rollout' in parsed);
@@ -79,7 +82,10 @@ describe('parseRollout', () => {
     assert.deepEqual(strategy.waves, [
       { name: 'a', names: ['x'], maxConcurrent: 1, soak: '10m', approval: 'NotRequired' },
     ]);
-    assert.deepEqual(probes, [{ name: 'p', plaintextTraffic: { window: '24h', minRequests: 100, source: 'Metrics' } }]);
+    assert.deepEqual(probes, [
+      { name: 'p', plaintextTraffic: { window: '24h', minRequests: 100, source: 'Metrics' } },
+      { name: 'r', refusedConnections: { window: '2m', maxConnections: 0 } },
+    ]);
   });
 
   it('keeps the metadata of a rollout that it refuses, so that its status can say why', () => {

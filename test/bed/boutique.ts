@@ -3,7 +3,8 @@
  * shop's own manifests, and Pods whose status says what a kubelet would say.
  */
 import type { Transport } from '../../src/cluster/transport.ts';
-import { addressOf, apply, markRunning, NODE, podOf } from './boutiqueObjects.ts';
+import { addressOf, apply, NODE } from './boutiqueObjects.ts';
+import { createWorkload, type PodPlace, type WorkloadSpec } from './workloads.ts';
 
 /** A workload of the shop. `port` is the container port. */
 export interface ShopWorkload {
@@ -17,22 +18,12 @@ export interface ShopWorkload {
   calls: string[];
 }
 
-export interface ShopPod {
-  namespace: string;
-  workload: string;
-  name: string;
-  /** An address of the loopback network, so that anything can be made to listen on it. */
-  ip: string;
-  ports: number[];
-  labels: Record<string, string>;
-}
-
 export interface Boutique {
   /** The eleven namespaces of the shop, sorted. */
   namespaces: string[];
   workloads: ShopWorkload[];
   /** Pods of the shop and of the gateway. */
-  pods: ShopPod[];
+  pods: PodPlace[];
 }
 
 export const ROOT_NAMESPACE = 'istio-system';
@@ -89,44 +80,30 @@ export async function installBoutique(api: Transport): Promise<Boutique> {
   await apply(api, namespaceObject(GATEWAY_NAMESPACE, {}));
   for (const name of namespaces)
     await apply(api, namespaceObject(name, { 'istio-injection': 'enabled', team: 'shop' }));
-  const pods: ShopPod[] = [];
+  const pods: PodPlace[] = [];
   for (const each of [...SHOP, GATEWAY]) pods.push(...(await installWorkload(api, each)));
   return { namespaces, workloads: [...SHOP], pods };
 }
 
 /** One more workload, in a namespace that is there. `meshed: false` makes a pod without sidecar. */
-export async function installWorkload(
+export function installWorkload(
   api: Transport,
   each: ShopWorkload,
   { meshed = true, replicas = 1 } = {},
-): Promise<ShopPod[]> {
-  const { namespace, name } = each;
-  const labels = podLabels(each);
-  await apply(api, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name } });
-  const template = podOf(each, labels, meshed);
-  const deployment = await apply(api, {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { namespace, name, labels: { app: name } },
-    spec: { replicas, selector: { matchLabels: { app: name } }, template },
-  });
-  const replicaSet = await apply(api, {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: { namespace, name: `${name}-7d9c5b8f6`, labels, ownerReferences: [owner(deployment)] },
-    spec: { replicas, selector: { matchLabels: { app: name } }, template },
-  });
-  if (each.servicePort !== null) await apply(api, serviceOf(each));
-  const pods: ShopPod[] = [];
-  for (let i = 0; i < replicas; i++) {
-    const podName = `${name}-7d9c5b8f6-${'bcdfghjklm'.charAt(i)}x2kq`;
-    const ip = addressOf(namespace, podName);
-    const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
-    await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
-    await markRunning(api, { namespace, name: podName, ip });
-    pods.push({ namespace, workload: name, name: podName, ip, ports: [each.port], labels: template.metadata.labels });
-  }
-  return pods;
+): Promise<PodPlace[]> {
+  const { namespace } = each;
+  return createWorkload(api, { ...specOf(each), meshed, replicas }, pod => addressOf(namespace, pod));
+}
+
+/** What the cluster has of a workload of the shop. */
+export function specOf({ namespace, name, port, servicePort, protocol }: ShopWorkload): WorkloadSpec {
+  return {
+    namespace,
+    name,
+    ports: [{ name: protocol, port, ...(servicePort ? { servicePort } : {}) }],
+    labels: namespace === GATEWAY_NAMESPACE ? { istio: 'ingressgateway' } : {},
+    service: servicePort !== null,
+  };
 }
 
 async function installMesh(api: Transport): Promise<void> {
@@ -140,23 +117,4 @@ async function installMesh(api: Transport): Promise<void> {
 
 export function namespaceObject(name: string, labels: Record<string, string>) {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
-}
-
-function podLabels({ namespace, name }: ShopWorkload): Record<string, string> {
-  return namespace === GATEWAY_NAMESPACE ? { app: name, istio: 'ingressgateway' } : { app: name };
-}
-
-function serviceOf({ namespace, name, port, servicePort, protocol }: ShopWorkload) {
-  const ports = [{ name: protocol, port: servicePort ?? port, targetPort: port }];
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { namespace, name, labels: { app: name } },
-    spec: { selector: { app: name }, ports },
-  };
-}
-
-function owner(object: { apiVersion: string; kind: string; metadata: { name: string; uid: string } }) {
-  const { apiVersion, kind, metadata } = object;
-  return { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true };
 }

@@ -1,12 +1,11 @@
-/** Pods as a kubelet and the sidecar injector would leave them, and the requests that create objects. */
+/** The requests that create objects, and the status of a pod as a kubelet would write it. */
 import { createHash } from 'node:crypto';
 import type { Transport } from '../../src/cluster/transport.ts';
-import type { ShopWorkload } from './boutique.ts';
 
 /** The one Node; nothing is scheduled, but a controller drops pods of a Node that is not there. */
 export const NODE = 'bed-node';
 
-interface Created {
+export interface Created {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; uid: string };
@@ -22,6 +21,7 @@ interface NewObject {
 const PLURALS: Record<string, string> = {
   ConfigMap: 'configmaps',
   Deployment: 'deployments',
+  EnvoyFilter: 'envoyfilters',
   MtlsRollout: 'mtlsrollouts',
   Namespace: 'namespaces',
   Node: 'nodes',
@@ -48,25 +48,6 @@ function collectionOf({ apiVersion, kind, metadata }: NewObject): string {
   if (plural === undefined) throw new RangeError(`no plural is known for ${kind}`);
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   return metadata.namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${metadata.namespace}/${plural}`;
-}
-
-/** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
-export function podOf(each: ShopWorkload, labels: Record<string, string>, meshed: boolean) {
-  const ports = [{ name: each.protocol, containerPort: each.port }];
-  const app = { name: 'server', image: `shop/${each.name}:1`, ports };
-  const proxy = {
-    name: 'istio-proxy',
-    image: 'istio/proxyv2:1.31.1',
-    ports: [{ name: 'http-envoy-prom', containerPort: 15090 }],
-  };
-  const mesh = { 'security.istio.io/tlsMode': 'istio', 'service.istio.io/canonical-name': each.name };
-  return {
-    metadata: {
-      labels: meshed ? { ...labels, ...mesh } : labels,
-      annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
-    },
-    spec: { nodeName: NODE, serviceAccountName: each.name, containers: meshed ? [app, proxy] : [app] },
-  };
 }
 
 /** The same address for the same pod, somewhere in 127.64.0.0/10; another one in every process, so that beds can run side by side. */

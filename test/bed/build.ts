@@ -1,29 +1,69 @@
 /**
- * Builds the control plane of the bed (`kube/`, one Go program) once and keeps it outside the repository, named by a
- * hash of everything it is made from; finds Istio's CRDs in the Go module cache. `node test/bed/build.ts` does both.
+ * Builds the Go programs of the beds once and keeps them outside the repository, named by a hash of everything they are
+ * made from; finds Istio's CRDs in the Go module cache. `node test/bed/build.ts` does all of it.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identify, isRunning, type ProcessId } from './process.ts';
 
 const KUBERNETES = '1.36.4';
-const ISTIO_API = 'istio.io/api@v1.31.1';
-const SOURCE = join(import.meta.dirname, 'kube');
-const INPUTS = ['main.go', 'go.mod', 'go.sum'];
-
-const VERSION_FLAGS = [
-  `-X k8s.io/component-base/version.gitVersion=v${KUBERNETES}`,
-  ...KUBERNETES.split('.')
-    .slice(0, 2)
-    .map((part, i) => `-X k8s.io/component-base/version.${i === 0 ? 'gitMajor' : 'gitMinor'}=${part}`),
-  `-X k8s.io/client-go/pkg/version.gitVersion=v${KUBERNETES}`,
-];
-const FLAGS = ['-trimpath', '-buildvcs=false', '-ldflags', ['-s', '-w', ...VERSION_FLAGS].join(' ')];
+export const ISTIO = '1.31.1';
 const GO_ENVIRONMENT = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '' };
+
+/** A Go program of a bed, in a folder with a module of its own. */
+export interface Program {
+  name: string;
+  folder: string;
+  /** What it is, for somebody who waits for it. */
+  what: string;
+  /** Set at link time, as the project's own releases do: variable to value. */
+  versions: Record<string, string>;
+}
+
+const [MAJOR, MINOR] = KUBERNETES.split('.') as [string, string];
+
+export const KUBEBED: Program = {
+  name: 'kubebed',
+  folder: join(import.meta.dirname, 'kube'),
+  what: 'the API server of the bed',
+  versions: {
+    'k8s.io/component-base/version.gitVersion': `v${KUBERNETES}`,
+    'k8s.io/component-base/version.gitMajor': MAJOR,
+    'k8s.io/component-base/version.gitMinor': MINOR,
+    'k8s.io/client-go/pkg/version.gitVersion': `v${KUBERNETES}`,
+  },
+};
+
+export const MESHBED: Program = {
+  name: 'meshbed',
+  folder: join(import.meta.dirname, 'mesh'),
+  what: 'istiod, the sidecar agent and istioctl',
+  versions: {
+    'istio.io/istio/pkg/version.buildVersion': ISTIO,
+    'istio.io/istio/pkg/version.buildTag': ISTIO,
+  },
+};
+
+export const WORKLOAD: Program = {
+  name: 'workload',
+  folder: join(import.meta.dirname, 'mesh/workload'),
+  what: 'the applications and clients of the mesh',
+  versions: {},
+};
 
 export type Say = (line: string) => void;
 
@@ -38,48 +78,71 @@ export function goVersion(): string {
     return go(['env', 'GOVERSION']).trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new MissingTool('the bed needs Go (1.26 or newer) to build its API server, and there is no "go" in PATH');
+    throw new MissingTool('the bed needs Go (1.26 or newer) to build its programs, and there is no "go" in PATH');
   }
 }
 
 /** Path of the built program; builds it where no build of the same inputs is there yet. */
-export async function buildKubebed(say: Say): Promise<string> {
-  const home = join(cacheHome(), 'mtls-rollout', 'bed', inputHash(goVersion()));
-  const program = join(home, 'kubebed');
-  if (existsSync(program)) return program;
+export function build(program: Program, say: Say): Promise<string> {
+  const files = readdirSync(program.folder).filter(name => /^go\.(mod|sum)$|(?<!_test)\.go$/.test(name));
+  const inputs = [...files.map(name => readFileSync(join(program.folder, name))), goVersion(), flagsOf(program)];
+  return cached(
+    program.name,
+    inputs,
+    say,
+    `building ${program.what} (once; minutes where Go's build cache is cold)`,
+    file => goBuild(program, file),
+  );
+}
+
+/** Path of a file that depends on nothing but these inputs; `make` writes it where it is not there yet. */
+export async function cached(
+  name: string,
+  inputs: readonly unknown[],
+  say: Say,
+  doing: string,
+  make: (file: string) => Promise<void>,
+): Promise<string> {
+  const home = join(cacheHome(), 'mtls-rollout', 'bed', hashOf(inputs));
+  const file = join(home, name);
+  if (existsSync(file)) return file;
   mkdirSync(home, { recursive: true });
   await withLock(join(home, 'lock'), say, async () => {
-    if (existsSync(program)) return;
+    if (existsSync(file)) return;
     const began = Date.now();
-    say(`building the API server of the bed (once; minutes where Go's build cache is cold): ${program}`);
-    // built under another name first: whoever finds the program finds a whole one
-    const unfinished = `${program}.${process.pid}`;
-    await goBuild(unfinished);
-    renameSync(unfinished, program);
-    const size = Math.round(statSync(program).size / 2 ** 20);
-    say(`built in ${Math.round((Date.now() - began) / 1000)} s, ${size} MiB`);
+    say(`${doing}: ${file}`);
+    // made under another name first: whoever finds the file finds a whole one
+    const unfinished = `${file}.${process.pid}`;
+    await make(unfinished);
+    renameSync(unfinished, file);
+    const size = Math.round(statSync(file).size / 2 ** 20);
+    say(`${name} made in ${Math.round((Date.now() - began) / 1000)} s, ${size} MiB`);
   });
-  return program;
+  return file;
 }
 
 /** The file with the CRDs of Istio's own release, from its Go module. */
 export function istioCrds(): string {
-  goVersion();
-  // from a folder without go.mod, so that no module of this project is asked
-  const answer = JSON.parse(go(['mod', 'download', '-json', ISTIO_API], '/')) as { Dir?: string; Error?: string };
-  if (answer.Dir === undefined) throw new Error(`cannot download ${ISTIO_API}: ${answer.Error ?? 'no folder named'}`);
-  return join(answer.Dir, 'kubernetes', 'customresourcedefinitions.gen.yaml');
+  return join(moduleFolder('istio.io/api'), 'kubernetes', 'customresourcedefinitions.gen.yaml');
 }
 
-function go(args: string[], cwd = SOURCE): string {
+/** Folder of a Go module that `meshbed` is built from, in the module cache; downloaded where it is not there. */
+export function moduleFolder(name: string): string {
+  goVersion();
+  const answer = JSON.parse(go(['mod', 'download', '-json', name], MESHBED.folder)) as { Dir?: string; Error?: string };
+  if (answer.Dir === undefined) throw new Error(`cannot download ${name}: ${answer.Error ?? 'no folder named'}`);
+  return answer.Dir;
+}
+
+function go(args: string[], cwd = '/'): string {
   const env = { ...process.env, ...GO_ENVIRONMENT };
   return execFileSync('go', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-function inputHash(version: string): string {
+function hashOf(inputs: readonly unknown[]): string {
   const hash = createHash('sha256');
-  for (const file of INPUTS) hash.update(readFileSync(join(SOURCE, file))).update('\0');
-  hash.update(JSON.stringify([version, process.platform, process.arch, FLAGS, GO_ENVIRONMENT]));
+  for (const input of inputs) hash.update(Buffer.isBuffer(input) ? input : JSON.stringify(input)).update('\0');
+  hash.update(JSON.stringify([process.platform, process.arch]));
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -87,9 +150,14 @@ function cacheHome(): string {
   return process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
 }
 
-function goBuild(output: string): Promise<void> {
-  const child = spawn('go', ['build', ...FLAGS, '-o', output, '.'], {
-    cwd: SOURCE,
+function flagsOf({ versions }: Program): string[] {
+  const variables = Object.entries(versions).map(([name, value]) => `-X ${name}=${value}`);
+  return ['-trimpath', '-buildvcs=false', '-ldflags', ['-s', '-w', ...variables].join(' ')];
+}
+
+function goBuild(program: Program, output: string): Promise<void> {
+  const child = spawn('go', ['build', ...flagsOf(program), '-o', output, '.'], {
+    cwd: program.folder,
     env: { ...process.env, ...GO_ENVIRONMENT },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -140,7 +208,7 @@ function holderIsGone(lock: string): boolean {
 
 if (import.meta.main) {
   try {
-    console.log(await buildKubebed(line => console.log(line)));
+    for (const program of [KUBEBED, MESHBED, WORKLOAD]) console.log(await build(program, line => console.log(line)));
     console.log(istioCrds());
   } catch (error) {
     if (!(error instanceof MissingTool)) throw error;

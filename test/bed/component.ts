@@ -15,6 +15,8 @@ export interface ComponentSpec {
   /** How long it may take to end after TERM. */
   graceMs: number;
   ready: () => Promise<boolean>;
+  /** The run's folder unless given. */
+  cwd?: string;
 }
 
 export class Component {
@@ -37,9 +39,9 @@ export class Component {
 
   /** Starts the process; `ready` tells when it answers. */
   launch(): void {
-    const { name, command, args, env } = this.#spec;
+    const { name, command, args, env, cwd } = this.#spec;
     if (this.#running() !== undefined) throw new Error(`${name} runs already`);
-    this.#child = this.#folder.spawn(name, command, args, env).child;
+    this.#child = this.#folder.spawn(name, command, args, env, cwd === undefined ? {} : { cwd }).child;
     // a program that cannot be started has no pid, and `ready` says so
     this.#child.once('error', () => {});
   }

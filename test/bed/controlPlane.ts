@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Transport } from '../../src/cluster/transport.ts';
 import { auditFlags } from './audit.ts';
-import { buildKubebed, istioCrds, type Say } from './build.ts';
+import { build, istioCrds, KUBEBED, type Say } from './build.ts';
 import { Component } from './component.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { type KubectlOptions, type KubectlResult, runKubectl } from './kubectl.ts';
@@ -167,7 +167,7 @@ interface CustomResourceDefinition {
 
 /** A control plane that is ready. Ended by `stop()`, and in any case when this process ends. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const kubebed = await buildKubebed(options.say ?? (() => {}));
+  const kubebed = await build(KUBEBED, options.say ?? (() => {}));
   const [etcd, peer, apiserver] = await freePorts(3);
   const folder = new RunFolder();
   try {

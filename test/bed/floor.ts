@@ -4,12 +4,13 @@ import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 import { weaker } from '../../src/istio/slots.ts';
-import { ROOT_NAMESPACE, type ShopPod } from './boutique.ts';
+import { ROOT_NAMESPACE } from './boutique.ts';
+import type { PodPlace } from './workloads.ts';
 import type { Happened } from './observe.ts';
 import type { Policy } from './rollouts.ts';
 
 /** `begun` events, those that made the policies of the users, come first and set the floor. Returns how many were checked. */
-export function checkFloor(events: readonly Happened[], begun: number, pods: readonly ShopPod[]): number {
+export function checkFloor(events: readonly Happened[], begun: number, pods: readonly PodPlace[]): number {
   const there = new Map<string, Policy>();
   const apply = ({ type, object }: Happened) => {
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
@@ -29,7 +30,7 @@ export function checkFloor(events: readonly Happened[], begun: number, pods: rea
   return events.length - begun;
 }
 
-function modesOf(policies: Iterable<Policy>, pods: readonly ShopPod[]): Map<string, Mode> {
+function modesOf(policies: Iterable<Policy>, pods: readonly PodPlace[]): Map<string, Mode> {
   const all = policiesOf(policies);
   return new Map(
     pods.flatMap(({ namespace, name, labels, ports: own }) => {

@@ -2,7 +2,7 @@
  * The folder of one run of the bed, and the processes started for it. Everything is recorded on disk by identity, so
  * that the next run can end what a killed run left behind; nothing is ever ended by name.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { identify, isRunning, type ProcessId, signal } from './process.ts';
 import { waitFor } from './waiting.ts';
 
+const HOME = 'mtls-rollout-bed';
 const OWNER = 'owner.json';
 const PROCESS_SUFFIX = '.process.json';
 const GRACE_MS = 3000;
@@ -34,13 +35,19 @@ export interface Started {
   logFile: string;
 }
 
+export interface SpawnOptions {
+  stdio?: StdioOptions;
+  /** This folder unless given. */
+  cwd?: string;
+}
+
 export class RunFolder {
   readonly path: string;
   readonly #detach: () => void;
 
   /** Makes a new folder under the temporary folder, after ending what dead runs left there. */
   constructor() {
-    const home = join(tmpdir(), 'mtls-rollout-bed');
+    const home = join(tmpdir(), HOME);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     sweep(home);
     this.path = mkdtempSync(join(home, 'run-'));
@@ -52,15 +59,21 @@ export class RunFolder {
     return join(this.path, ...names);
   }
 
-  /** Starts and records a process. Its output goes to NAME.log in this folder, appended over restarts. */
-  spawn(name: string, command: string, args: string[], env: NodeJS.ProcessEnv): Started {
+  /** Starts and records a process. Its output goes to NAME.log in this folder, appended over restarts, unless told otherwise. */
+  spawn(name: string, command: string, args: string[], env: NodeJS.ProcessEnv, options: SpawnOptions = {}): Started {
     const logFile = this.file(`${name}.log`);
     const log = openSync(logFile, 'a', 0o600);
-    const child = spawn(command, args, { cwd: this.path, env, stdio: ['ignore', log, log] });
+    const { stdio = ['ignore', log, log], cwd = this.path } = options;
+    const child = spawn(command, args, { cwd, env, stdio });
     closeSync(log);
-    const id = child.pid === undefined ? undefined : identify(child.pid);
-    if (id !== undefined) writeFileSync(this.file(`${name}${PROCESS_SUFFIX}`), JSON.stringify(id));
+    if (child.pid !== undefined) this.record(name, child.pid);
     return { child, logFile };
+  }
+
+  /** A process that another one started and that may outlive it: ended with the rest. */
+  record(name: string, pid: number): void {
+    const id = identify(pid);
+    if (id !== undefined) writeFileSync(this.file(`${name}${PROCESS_SUFFIX}`), JSON.stringify(id));
   }
 
   /** Ends every recorded process (TERM, then KILL) and removes the folder. */
@@ -88,6 +101,19 @@ export class RunFolder {
       for (const { name, listener } of onSignal) process.off(name, listener);
     };
   }
+}
+
+/** Ends every run on this machine that has a process of this name, by asking its owner to end; returns how many. */
+export async function endRuns(processName: string): Promise<number> {
+  const home = join(tmpdir(), HOME);
+  const folders = existsSync(home) ? readdirSync(home).map(name => join(home, name)) : [];
+  const owners = folders
+    .filter(folder => existsSync(join(folder, `${processName}${PROCESS_SUFFIX}`)))
+    .flatMap(folder => readId(join(folder, OWNER)) ?? []);
+  for (const owner of owners) signal(owner, 'SIGTERM');
+  await waitFor(() => !owners.some(isRunning), 'the owners of the runs to end', GRACE_MS);
+  if (existsSync(home)) sweep(home);
+  return owners.length;
 }
 
 /** Ends what runs left behind whose owner is gone. */

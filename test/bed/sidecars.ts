@@ -9,7 +9,8 @@ import type { Transport } from '../../src/cluster/transport.ts';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
-import { ROOT_NAMESPACE, type ShopPod } from './boutique.ts';
+import { ROOT_NAMESPACE } from './boutique.ts';
+import type { PodPlace } from './workloads.ts';
 import { readAll } from './observe.ts';
 import { certificate } from './pki.ts';
 import type { RunFolder } from './runFolder.ts';
@@ -27,11 +28,11 @@ export interface Sidecars {
 }
 
 /** Listens on every port of every pod. Certificates go to a folder of the run. */
-export async function startSidecars(api: Transport, folder: RunFolder, pods: readonly ShopPod[]): Promise<Sidecars> {
+export async function startSidecars(api: Transport, folder: RunFolder, pods: readonly PodPlace[]): Promise<Sidecars> {
   const pretended = new Map<string, Mode>();
   const open = new Set<Socket>();
   let hellos = 0;
-  const modeOf = async (pod: ShopPod, port: number): Promise<Mode> => {
+  const modeOf = async (pod: PodPlace, port: number): Promise<Mode> => {
     const mode = pretended.get(pod.namespace);
     if (mode !== undefined) return mode;
     const policies = policiesOf(await readAll<PeerAuthentication>(api, POLICIES));
@@ -90,7 +91,7 @@ function answer(socket: Socket, hello: Buffer, mode: Mode, tls: TlsServer): void
   }
 }
 
-function identityOf(pki: string, { namespace, workload }: ShopPod): TlsServer {
+function identityOf(pki: string, { namespace, workload }: PodPlace): TlsServer {
   const name = `${namespace}-${workload}`;
   certificate(pki, name, '/', [`subjectAltName=critical,URI:spiffe://cluster.local/ns/${namespace}/sa/${workload}`]);
   const read = (file: string) => readFileSync(`${pki}/${file}`, 'utf8');

@@ -1,7 +1,8 @@
-/** Lists in the documentation are complete: reasons, configuration keys, flags, and what is not built. */
+/** Lists in the documentation are complete: reasons, configuration keys, flags, probes, and what is not built. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
+import { buildCrd } from '../../src/api/crd.ts';
 import { PHASES } from '../../src/api/status.ts';
 import { HELP } from '../../src/operator/flags.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
@@ -96,10 +97,28 @@ describe('the table of settings', () => {
   });
 });
 
+const UNBUILT = tableRows(sectionOf(pageAt('README.md'), '## What is built, and what is not'));
+
+describe('the list of probes', () => {
+  const page = pageAt('docs/probes.md');
+  const schema = buildCrd().spec.versions[0]?.schema.openAPIV3Schema;
+  const kinds = Object.keys(schema?.properties?.['spec']?.properties?.['probes']?.items?.properties ?? {});
+  const unbuilt = new Set(UNBUILT.flatMap(([field = '']) => codesIn(field)));
+  const built = kinds.filter(kind => kind !== 'name' && !unbuilt.has(`spec.probes[].${kind}`));
+
+  it('has a row and a section for each kind that is built, and no other', () => {
+    assert.ok(built.length >= 5);
+    const listed = tableRows(sectionOf(page, '# Probes').split('\n## ')[0] ?? '').map(
+      ([first = '']) => codesIn(first)[0] ?? '',
+    );
+    assert.deepEqual(listed.filter(kind => kinds.includes(kind)).toSorted(), built.toSorted());
+    for (const kind of built) assert.ok(sectionOf(page, `## ${kind}`).length > 100, kind);
+  });
+});
+
 describe('the list of what is not built', () => {
   it('names every field that is refused, and no other', () => {
-    const rows = tableRows(sectionOf(pageAt('README.md'), '## What is built, and what is not'));
-    const named = rows.flatMap(([field = '']) => codesIn(field).map(code => code.split(':')[0] ?? ''));
+    const named = UNBUILT.flatMap(([field = '']) => codesIn(field).map(code => code.split(':')[0] ?? ''));
     const source = readFileSync('src/api/unsupported.ts', 'utf8');
     const refused = [...source.matchAll(/, ['`]((?:spec|\$\{path\})\.[^'`]+)['`]\]/g)].map(([, path = '']) =>
       path.replace('${path}', 'spec.probes[]').replace('[${index}]', '[]'),

@@ -11,44 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { plaintextTraffic } from '../../src/probes/plaintextTraffic.ts';
 import type { Probe, Sight } from '../../src/probes/probe.ts';
 import { Prometheus } from '../../src/probes/prometheus.ts';
+import { refusedConnections } from '../../src/probes/refusedConnections.ts';
 import { trafficDrop } from '../../src/probes/trafficDrop.ts';
 import type { Scope } from '../../src/rollout/scope.ts';
+import { Counters } from './counters.ts';
 import { look, pod } from './scene.ts';
 import { skipBecause } from '../project/skip.ts';
 
 const FOUND = spawnSync('prometheus', ['--version']).status === 0;
 const NEVER = () => Promise.reject(new Error('no hello expected'));
-
-/** Counters as a proxy serves them; a counter exists from its first count on. */
-class Counters {
-  scrapes = 0;
-  readonly #values = new Map<string, number>();
-
-  add(metric: string, labels: Record<string, string>, n: number): void {
-    const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
-    const key = `${metric}{${pairs.join(',')}}`;
-    this.#values.set(key, (this.#values.get(key) ?? 0) + n);
-  }
-
-  traffic(metric: string, source: string, target: string, policy: string, n: number): void {
-    const [from, client] = source.split('/');
-    const [to, server] = target.split('/');
-    const peers = { source_workload_namespace: from!, source_workload: client!, destination_workload_namespace: to! };
-    const labels = { ...peers, destination_workload: server!, connection_security_policy: policy };
-    this.add(metric, { reporter: 'destination', ...labels }, n);
-    // the client's side never knows, and must not be counted
-    this.add(metric, { reporter: 'source', ...labels, connection_security_policy: 'unknown' }, n);
-  }
-
-  inbound(name: string, pods: string, n: number): void {
-    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15006', namespace: 'cart', pod: pods }, n);
-    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace: 'cart', pod: pods }, n);
-  }
-
-  text(): string {
-    return [...this.#values].map(([key, value]) => `${key} ${value}\n`).join('');
-  }
-}
 
 describe('a real Prometheus', function () {
   this.timeout(60_000);
@@ -118,7 +89,7 @@ describe('a real Prometheus', function () {
   async function playScene() {
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 1000);
     counters.traffic('istio_requests_total', 'shop/frontend', 'cartx/other', 'none', 5000);
-    for (const name of ['downstream_cx_total', 'ssl_handshake', 'ssl_fail_verify_no_cert'])
+    for (const name of ['downstream_cx_total', 'ssl_handshake', 'ssl_fail_verify_no_cert', 'no_filter_chain_match'])
       counters.inbound(name, 'cartservice-0', 10);
     counters.inbound('downstream_cx_total', 'blind-0', 10);
     counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 2);
@@ -134,8 +105,12 @@ describe('a real Prometheus', function () {
     await scraped(2);
     startedAt = Date.now();
     await scraped(1);
+    // the operator's own hellos while STRICT spread: Prometheus reads them only after it was seen in force
+    counters.inbound('no_filter_chain_match', 'cartservice-0', 5);
     changedAt = Date.now();
     await scraped(2);
+    counters.inbound('no_filter_chain_match', 'cartservice-0', 3);
+    counters.denied('legacy/reporting', 'cart/redis', 7);
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
     await scraped(3);
   }
@@ -171,6 +146,36 @@ describe('a real Prometheus', function () {
     assert.equal(seen.verdict, 'Unhealthy', seen.message);
     assert.match(seen.message, /^legacy\/reporting → cart\/cartservice fell from [45]\d to 0 \(/);
     assert.equal(seen.value, '1 of 2 pairs fell');
+  });
+
+  describe('asked for refused connections', () => {
+    const seen = async (pods: Parameters<typeof look>[0], window = '15s', after = 16_000, maxConnections = 0) =>
+      refusedConnections('refused', { window, maxConnections }, sight).observe(
+        look(pods, { scopes, changedAt, inForceAt: changedAt, now: changedAt + after }),
+      );
+
+    it('counts exactly those since STRICT was in force, and none of the hellos before', async () => {
+      const { verdict, value, message } = await seen([pod()]);
+      assert.deepEqual([verdict, value], ['Unhealthy', '3 refused, 1/1 pods count'], message);
+      assert.match(message, /: 3 plaintext connections from unknown sources to cart\/cartservice; /);
+      assert.equal((await seen([pod()], '15s', 16_000, 3)).verdict, 'Healthy', 'nothing is extrapolated');
+    });
+
+    it('counts a denial of ztunnel once, from the first one on, by source', async () => {
+      const redis = pod({ name: 'redis-0', mesh: 'Ambient' });
+      const { verdict, value, message } = await seen([redis]);
+      assert.deepEqual([verdict, value], ['Unhealthy', '7 refused, 1/1 pods count'], message);
+      assert.match(message, /: 7 plaintext connections from legacy\/reporting to cart\/redis; /);
+    });
+
+    it('cannot judge a pod without the counter, nor one that was read once', async () => {
+      const blind = await seen([pod(), pod({ name: 'blind-0' })], '15s', 16_000, 9);
+      assert.equal(blind.verdict, 'NoData');
+      assert.match(blind.message, /^the sidecars of 1 of 2 pods \(cart\/blind-0\) do not export /);
+      const young = await seen([pod()], '1s', 2_500);
+      assert.equal(young.verdict, 'NoData');
+      assert.match(young.message, /^too soon: the counters of 1 of 1 pod \(cart\/cartservice-0\) were not read twice/);
+    });
   });
 
   it('takes raw counters of Envoy, without handshakes that were refused or are under way', async () => {

@@ -118,6 +118,29 @@ describe('PromQL that carries names of others', () => {
   });
 });
 
+describe('PromQL of refused connections', () => {
+  const matchers = [
+    { label: 'listener_address', op: '=', value: '0.0.0.0_15006' },
+    { label: 'namespace', op: 'in', values: ['cart', 'a.b'] },
+  ] as const;
+  const chosen = String.raw`envoy_listener_no_filter_chain_match{listener_address="0.0.0.0_15006",namespace=~"cart|a\\.b"}`;
+  const by = ['namespace', 'pod'] as const;
+
+  it('takes the smaller of the way between the readings and their increase', () => {
+    const grown = `increase(${chosen}[120s])`;
+    assert.equal(
+      promql.readIncrease('envoy_listener_no_filter_chain_match', matchers, by, 120_000),
+      `sum by (namespace, pod) (max_over_time(${chosen}[120s]) - min_over_time(${chosen}[120s]) < ${grown} or ${grown})`,
+    );
+  });
+
+  it('counts counters by label, or all of them', () => {
+    const name = 'envoy_listener_no_filter_chain_match';
+    assert.equal(promql.presence(name, matchers, by), `count by (namespace, pod) (${chosen})`);
+    assert.equal(promql.presence(name, matchers), `count(${chosen})`);
+  });
+});
+
 function query(values: string[]): string {
   const matchers = [{ label: 'namespace', op: 'in', values }] as const;
   return promql.increase('istio_requests_total', matchers, ['namespace'], 60_000);

@@ -15,12 +15,21 @@ describe('probes of a spec', () => {
 
   it('leave out what needs metrics where there are none, but never what the author named', () => {
     assert.deepEqual(names([], false), ['enforced', 'ready']);
-    assert.deepEqual(names(parse([{ name: 'mine', plaintextTraffic: {} }]), false), ['mine']);
+    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections'])
+      assert.deepEqual(names(parse([{ name: 'mine', [kind]: {} }]), false), ['mine']);
   });
 
   it('cover every kind of round with the default set', () => {
     const rounds = buildProbes([], sight, 'istio', true).flatMap(probe => probe.rounds);
     assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Soak']);
+  });
+
+  it('count refused connections only where the author asks for it, with both kinds of metrics', () => {
+    const refused = parse([{ name: 'refused', refusedConnections: {} }]);
+    for (const preset of ['istio', 'envoy'] as const) {
+      const [probe, ...others] = buildProbes(refused, sight, preset, true);
+      assert.deepEqual([probe?.name, probe?.rounds, others], ['refused', ['Soak'], []]);
+    }
   });
 
   it('are never half built', () => {

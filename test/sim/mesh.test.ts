@@ -284,6 +284,33 @@ describe('SimulatedMesh: clients and counters', () => {
     assert.equal(Math.round(mesh.reports(from, clock.now())[0]!.refused), 10);
   });
 
+  it('exports the counter of refused plaintext from the start of a sidecar to its end, and at no gateway', async () => {
+    const { clock, mesh } = scene();
+    const gateway = pod('gate', '10.77.0.40');
+    gateway.spec!.containers = gateway.spec!.containers!.filter(({ name }) => name === 'istio-proxy');
+    mesh.setPod(meshPod(gateway));
+    mesh.setPod(meshPod(pod('late', '10.77.0.41', { running: false })));
+    const exporting = () =>
+      new SimulatedPrometheus(mesh)
+        .query('sum by (pod) (envoy_listener_no_filter_chain_match{listener_address="0.0.0.0_15006"})', clock.now())
+        .map(({ labels, value }) => [labels['pod'], value]);
+    assert.deepEqual(exporting(), [
+      ['server', 0],
+      ['client', 0],
+    ]);
+    for (let update = 0; update < 100; update++) mesh.setPod(meshPod(pod('late', '10.77.0.41')));
+    assert.deepEqual(exporting().at(-1), ['late', 0]);
+    const { pieces } = mesh.series.size;
+    for (let update = 0; update < 100; update++) {
+      await clock.advance(1000);
+      mesh.setPod(meshPod(pod('late', '10.77.0.41')));
+    }
+    assert.equal(mesh.series.size.pieces, pieces, 'updates of a pod do not add up');
+    mesh.deletePod('demo', 'late');
+    await clock.advance(6 * 60_000);
+    assert.equal(exporting().length, 2);
+  });
+
   it('follows the pods: a client that loses its sidecar is refused, and one that gets it back is served', async () => {
     const { clock, mesh } = scene();
     mesh.addCall(call('client', 8080));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { increase, increaseWithNew, presence, unencryptedConnections } from '../../src/probes/promql.ts';
+import { increase, increaseWithNew, presence, readIncrease, unencryptedConnections } from '../../src/probes/promql.ts';
 import type { Series } from '../../src/probes/probe.ts';
 import { SeriesStore } from '../../src/sim/mesh/series.ts';
 import { SimulatedPrometheus } from '../../src/sim/prometheus.ts';
@@ -198,7 +198,10 @@ describe('SimulatedPrometheus', () => {
     assert.deepEqual(sorted(increase('istio_requests_total', to, BY, 20_000)), expected);
     // a counter that is new in the window counts once, not twice
     assert.deepEqual(sorted(increaseWithNew('istio_requests_total', to, BY, 20_000)), expected);
+    assert.deepEqual(sorted(readIncrease('istio_requests_total', to, BY, 20_000)), expected);
     assert.equal(prometheus.query(presence('istio_requests_total', to), clock.now())[0]?.value, 2);
+    const present = expected.map(({ labels }) => ({ labels, value: 1 }));
+    assert.deepEqual(sorted(presence('istio_requests_total', to, BY)), present);
     const listener = [{ label: 'listener_address', op: '=', value: '0.0.0.0_15006' }] as const;
     await clock.advance(60_000);
     const [plaintext] = prometheus.query(unencryptedConnections(listener, ['namespace', 'pod'], 30_000), clock.now());

@@ -117,12 +117,26 @@ describe('SimulatedSight', () => {
     await assert.rejects(sight.query('vector(1)', clock.now(), controller.signal), /abort/i);
   });
 
-  it('leaves the traces of its hellos in the proxy’s counters', async () => {
-    const { sight, clock, hello } = await setting('STRICT');
-    const count = async (metric: string) =>
-      (await sight.query(`sum(${metric})`, clock.now(), new AbortController().signal))[0]?.value ?? 0;
-    for (let index = 0; index < 3; index++) await hello(POD_IPS.server, 8080);
-    assert.equal(await count('envoy_listener_ssl_fail_verify_no_cert'), 3);
-    assert.equal(await count('envoy_listener_downstream_cx_total'), 3);
-  });
+  /** Measured: which counter of the listener a hello without ALPN moves, on an HTTP, a TCP, an auto-detected and no port. */
+  const TRACES: [Mode, Record<string, number>][] = [
+    ['STRICT', { downstream_cx_total: 4, ssl_fail_verify_no_cert: 4, no_filter_chain_match: 0 }],
+    ['PERMISSIVE', { downstream_cx_total: 3, ssl_fail_verify_no_cert: 0, no_filter_chain_match: 1 }],
+    ['DISABLE', { downstream_cx_total: 4, ssl_fail_verify_no_cert: 0, no_filter_chain_match: 0 }],
+  ];
+  for (const [mode, expected] of TRACES) {
+    it(`leaves the traces of its hellos in the proxy’s counters: ${mode}`, async () => {
+      const { sight, clock, hello } = await setting(mode);
+      const counted = async (metric: string) => {
+        const query = `sum(envoy_listener_${metric}{pod="server"})`;
+        return (await sight.query(query, clock.now(), new AbortController().signal))[0]?.value;
+      };
+      const all = async () =>
+        Object.fromEntries(
+          await Promise.all(Object.keys(expected).map(async name => [name, await counted(name)] as const)),
+        );
+      assert.deepEqual(await all(), { downstream_cx_total: 0, ssl_fail_verify_no_cert: 0, no_filter_chain_match: 0 });
+      for (const port of [8080, 9090, 7070, 5555]) await hello(POD_IPS.server, port);
+      assert.deepEqual(await all(), expected);
+    });
+  }
 });

@@ -36,6 +36,16 @@ const trafficDrop = z.strictObject({
   minRequests: z.int32().min(1).max(1_000_000_000).default(20).describe('A baseline below this is no evidence.'),
 });
 
+const refusedConnections = z.strictObject({
+  window: duration('2m', ['1s', '720h'], 'How far a look goes back, never beyond the change.'),
+  maxConnections: z
+    .int32()
+    .min(0)
+    .max(1_000_000_000)
+    .default(0)
+    .describe('So many refused connections in the window are still healthy.'),
+});
+
 const clientErrors = z.strictObject({
   window: duration('2m', ['1s', '720h'], 'How far a look goes back.'),
   maxPercent: z.int32().min(0).max(100).default(1).describe('Share of errors, in percent, that is still healthy.'),
@@ -47,7 +57,15 @@ const http = z.strictObject({
   path: z.string().min(1).max(1024).regex(/^\//, 'must begin with "/"').describe('Path of the request.'),
 });
 
-const KINDS = ['plaintextTraffic', 'enforcement', 'workloadReadiness', 'trafficDrop', 'clientErrors', 'http'] as const;
+const KINDS = [
+  'plaintextTraffic',
+  'enforcement',
+  'workloadReadiness',
+  'trafficDrop',
+  'refusedConnections',
+  'clientErrors',
+  'http',
+] as const;
 
 const probe = ruled(
   z.strictObject({
@@ -63,6 +81,9 @@ const probe = ruled(
     trafficDrop: trafficDrop
       .optional()
       .describe('Requests and connections that reach the scope, against their own baseline right before STRICT.'),
+    refusedConnections: refusedConnections
+      .optional()
+      .describe('Plaintext connections that STRICT refused, as the proxies of the scope count them.'),
     clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
     http: http.optional().describe('A request to a Service of the namespace of this object.'),
   }),

@@ -26,6 +26,7 @@ export class Counter {
 
   /** Jumps up at once. A span that begins exactly at `at` does not see the jump, one that ends there does. */
   add(at: number, amount: number): void {
+    if (amount === 0) return;
     const last = this.#pieces.at(-1)!;
     this.#begin(at, valueOf(last, at) + amount, last.perSecond);
   }

@@ -1,7 +1,7 @@
 /** What a port of the mesh answers to a stranger's TLS hello; the table was measured on istiod 1.31 and Envoy 1.39. */
 import type { HelloAnswer } from '../../probes/probe.ts';
 import type { SimulatedMesh } from './mesh.ts';
-import { helloSamples, principal } from './metrics.ts';
+import { type FilterChain, helloSamples, principal } from './metrics.ts';
 import type { MeshPod } from './pod.ts';
 
 const CERTIFICATE_LIFE_MS = 24 * 3_600_000;
@@ -17,19 +17,20 @@ export function answerHello(
   if (pod === undefined) return undefined;
   if (!pod.running) return { kind: 'Reset' };
   if (!pod.sidecar || pod.gateway || pod.excludedPorts.has(port)) return ofApplication(mesh, pod, port);
-  const answer = ofSidecar(mesh, pod, port, alpn);
-  const fromProxy = answer.kind === 'Certificate' && answer.spiffe !== undefined;
-  mesh.count(helloSamples(pod, fromProxy ? 'Certificate' : answer.kind === 'Reset' ? 'Reset' : 'PassedOn'));
-  return answer;
+  const met = chainFor(mesh, pod, port, alpn);
+  mesh.count(helloSamples(pod, met));
+  if (met === 'MutualTls') return certificate(mesh, pod);
+  return met === 'None' ? { kind: 'Reset' } : ofApplication(mesh, pod, port);
 }
 
-function ofSidecar(mesh: SimulatedMesh, pod: MeshPod, port: number, alpn: string[]): HelloAnswer {
+/** The filter chain of the sidecar that takes the hello. */
+function chainFor(mesh: SimulatedMesh, pod: MeshPod, port: number, alpn: string[]): FilterChain {
   const mode = mesh.modeInForce(pod, port);
-  if (mode === 'STRICT') return certificate(mesh, pod);
-  if (mode === 'DISABLE') return ofApplication(mesh, pod, port);
-  if (alpn.some(name => name === 'istio' || name.startsWith('istio-'))) return certificate(mesh, pod);
+  if (mode === 'STRICT') return 'MutualTls';
+  if (mode === 'DISABLE') return 'PassOn';
+  if (alpn.some(name => name === 'istio' || name.startsWith('istio-'))) return 'MutualTls';
   // A port that is declared as HTTP has no filter chain for TLS from outside; any other passes it on.
-  return mesh.topology.portOf(pod, port).protocol === 'http' ? { kind: 'Reset' } : ofApplication(mesh, pod, port);
+  return mesh.topology.portOf(pod, port).protocol === 'http' ? 'None' : 'PassOn';
 }
 
 function ofApplication(mesh: SimulatedMesh, pod: MeshPod, port: number): HelloAnswer {

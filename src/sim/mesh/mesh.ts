@@ -8,7 +8,7 @@ import type { DestinationRule, Mode, PeerAuthentication } from '../../istio/obje
 import type { Call, CallReport } from './call.ts';
 import { ConfigurationHistory, type Propagation } from './configuration.ts';
 import { Flow, type Surroundings } from './flow.ts';
-import type { Naming, Sample } from './metrics.ts';
+import { type Naming, type Sample, startSamples } from './metrics.ts';
 import { outcomeOf, speechOf } from './outcome.ts';
 import type { MeshPod, MeshService } from './pod.ts';
 import { SeriesStore } from './series.ts';
@@ -44,7 +44,7 @@ export class SimulatedMesh {
   readonly #clock: Clock;
   readonly #series: SeriesStore;
   readonly #configuration: ConfigurationHistory;
-  /** Counters of single connections from outside. */
+  /** Counters of proxies that no call runs: from their start on, and of single connections from outside. */
   readonly #strangers: Tallies;
   readonly #flows = new Map<string, Flow>();
   /** What will change by itself, soonest first. */
@@ -77,14 +77,14 @@ export class SimulatedMesh {
     policies: Iterable<PeerAuthentication>,
     rules: Iterable<DestinationRule>,
   ): void {
-    for (const pod of pods) this.topology.setPod(pod);
+    for (const pod of pods) this.#place(pod, this.#clock.now());
     for (const service of services) this.topology.setService(service);
     this.#configuration.begin(keyed(policies), keyed(rules));
   }
 
   setPod(pod: MeshPod): void {
     const now = this.#settle();
-    this.topology.setPod(pod);
+    this.#place(pod, now);
     this.#refreshNear(pod.namespace, now);
   }
 
@@ -149,6 +149,12 @@ export class SimulatedMesh {
   /** Single connections that no call makes. */
   count(samples: readonly Sample[]): void {
     this.#strangers.add(this.#settle(), samples);
+  }
+
+  /** A proxy exports its counters from its start on, whether or not anything comes. */
+  #place(pod: MeshPod, now: number): void {
+    this.topology.setPod(pod);
+    this.#strangers.add(now, startSamples(pod));
   }
 
   get #naming(): Naming {

@@ -90,15 +90,14 @@ function envoySamples({ call, server, port, protocol, outcome, client }: Pair, a
     reporter: server.key,
     amount: count,
   });
-  const listener = { listener_address: '0.0.0.0_15006' };
   // A refused connection is in this counter and in no other.
-  if (outcome === 'Refused') return [sample('envoy_listener_no_filter_chain_match', listener, amount)];
+  if (outcome === 'Refused') return [listenerSample(server, 'no_filter_chain_match', amount)];
   const pooled = client.sidecar && call.kind !== 'tcp';
   const connections = pooled ? amount / REQUESTS_A_POOLED_CONNECTION : amount;
   const secured = outcome === 'MutualTls' ? connections : 0;
   const samples = [
-    sample('envoy_listener_downstream_cx_total', listener, connections),
-    sample('envoy_listener_ssl_handshake', listener, secured),
+    listenerSample(server, 'downstream_cx_total', connections),
+    listenerSample(server, 'ssl_handshake', secured),
   ];
   if (protocol === 'tcp' || call.kind === 'tcp') {
     samples.push(sample('envoy_tcp_downstream_cx_total', { tcp_prefix: `inbound|${port}||` }, connections));
@@ -111,16 +110,36 @@ function envoySamples({ call, server, port, protocol, outcome, client }: Pair, a
   return samples;
 }
 
+/** What takes a connection at a sidecar: a chain that asks for a mesh certificate, one that passes it on, or none. */
+export type FilterChain = 'MutualTls' | 'PassOn' | 'None';
+
 /**
  * One TLS hello from a stranger: a proxy that answers with its certificate misses the client's, a port without a
- * filter chain for it resets, and what is passed on to the application is a connection like any other.
+ * filter chain for it resets, and what is passed on to the application is a connection like any other, also where
+ * nothing listens behind it.
  */
-export function helloSamples(pod: MeshPod, answer: 'Certificate' | 'Reset' | 'PassedOn'): Sample[] {
+export function helloSamples(pod: MeshPod, chain: FilterChain): Sample[] {
+  if (chain === 'None') return [listenerSample(pod, 'no_filter_chain_match', 1)];
+  const connection = listenerSample(pod, 'downstream_cx_total', 1);
+  return chain === 'PassOn' ? [connection] : [connection, listenerSample(pod, 'ssl_fail_verify_no_cert', 1)];
+}
+
+/** Counters of the inbound listener stand at zero from its start on. A gateway has no such listener. */
+export function startSamples(pod: MeshPod): Sample[] {
+  if (!pod.sidecar || pod.gateway || !pod.running) return [];
+  return LISTENER_COUNTERS.map(name => listenerSample(pod, name, 0));
+}
+
+const LISTENER_COUNTERS = [
+  'downstream_cx_total',
+  'no_filter_chain_match',
+  'ssl_handshake',
+  'ssl_fail_verify_no_cert',
+] as const;
+
+function listenerSample(pod: MeshPod, name: (typeof LISTENER_COUNTERS)[number], amount: number): Sample {
   const labels = { listener_address: '0.0.0.0_15006', ...scraped(pod) };
-  const sample = (metric: string): Sample => ({ metric, labels, reporter: pod.key, amount: 1 });
-  if (answer === 'Reset') return [sample('envoy_listener_no_filter_chain_match')];
-  const connection = sample('envoy_listener_downstream_cx_total');
-  return answer === 'PassedOn' ? [connection] : [connection, sample('envoy_listener_ssl_fail_verify_no_cert')];
+  return { metric: `envoy_listener_${name}`, labels, reporter: pod.key, amount };
 }
 
 function ends({ call, client, server, outcome }: Pair, { trustDomain, workloadDiscovery }: Naming): Labels {

@@ -43,6 +43,24 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].trafficDrop.window: must be a duration',
   },
   {
+    rule: 'window of refusedConnections',
+    good: probe({ refusedConnections: { window: '720h' } }),
+    bad: probe({ refusedConnections: { window: '0s' } }),
+    problem: 'spec.probes[0].refusedConnections.window: must be a duration',
+  },
+  {
+    rule: 'connections of refusedConnections',
+    good: probe({ refusedConnections: { maxConnections: 0 } }),
+    bad: probe({ refusedConnections: { maxConnections: -1 } }),
+    problem: 'spec.probes[0].refusedConnections.maxConnections: must be at least 0',
+  },
+  {
+    rule: 'whole connections of refusedConnections',
+    good: probe({ refusedConnections: { maxConnections: 1_000_000_000 } }),
+    bad: probe({ refusedConnections: { maxConnections: 0.5 } }),
+    problem: 'spec.probes[0].refusedConnections.maxConnections: must be a whole number',
+  },
+  {
     rule: 'window of clientErrors',
     good: probe({ clientErrors: { window: '2m' } }),
     bad: probe({ clientErrors: { window: '2' } }),

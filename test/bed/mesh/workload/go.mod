@@ -1,0 +1,3 @@
+module mtlsrollout.test/workload
+
+go 1.26

@@ -1,0 +1,45 @@
+/** Counters as a proxy serves them to Prometheus; a counter exists from its first count on. */
+export class Counters {
+  scrapes = 0;
+  readonly #values = new Map<string, number>();
+
+  add(metric: string, labels: Record<string, string>, n: number): void {
+    const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+    const key = `${metric}{${pairs.join(',')}}`;
+    this.#values.set(key, (this.#values.get(key) ?? 0) + n);
+  }
+
+  traffic(metric: string, source: string, target: string, policy: string, n: number): void {
+    const labels = { ...ends(source, target), connection_security_policy: policy };
+    this.add(metric, { reporter: 'destination', ...labels }, n);
+    // the client's side never knows, and must not be counted
+    this.add(metric, { reporter: 'source', ...labels, connection_security_policy: 'unknown' }, n);
+  }
+
+  /** As ztunnel counts a denial: among the failures, and among what was closed. */
+  denied(source: string, target: string, n: number): void {
+    const labels = { ...ends(source, target), connection_security_policy: 'unknown', response_flags: 'DENY' };
+    for (const metric of ['istio_tcp_connections_failed_total', 'istio_tcp_connections_closed_total'])
+      this.add(metric, { reporter: 'destination', ...labels }, n);
+  }
+
+  inbound(name: string, pods: string, n: number): void {
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15006', namespace: 'cart', pod: pods }, n);
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace: 'cart', pod: pods }, n);
+  }
+
+  text(): string {
+    return [...this.#values].map(([key, value]) => `${key} ${value}\n`).join('');
+  }
+}
+
+function ends(source: string, target: string) {
+  const [from, client] = source.split('/');
+  const [to, server] = target.split('/');
+  return {
+    source_workload_namespace: from!,
+    source_workload: client!,
+    destination_workload_namespace: to!,
+    destination_workload: server!,
+  };
+}
