@@ -16,6 +16,12 @@ export class Counters {
     this.add(metric, { reporter: 'source', ...labels, connection_security_policy: 'unknown' }, n);
   }
 
+  /** TCP connections without mutual TLS as a sidecar counts them, and what went over these and earlier ones. */
+  tcp(source: string, target: string, opened: number, bytes: number): void {
+    this.traffic('istio_tcp_connections_opened_total', source, target, 'none', opened);
+    for (const way of ['received', 'sent']) this.traffic(`istio_tcp_${way}_bytes_total`, source, target, 'none', bytes);
+  }
+
   /** As ztunnel counts a denial: among the failures, and among what was closed. */
   denied(source: string, target: string, n: number): void {
     const labels = { ...ends(source, target), connection_security_policy: 'unknown', response_flags: 'DENY' };

@@ -93,6 +93,9 @@ describe('a real Prometheus', function () {
       counters.inbound(name, 'cartservice-0', 10);
     counters.inbound('downstream_cx_total', 'blind-0', 10);
     counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 2);
+    // a connection that lasts, and handshakes that were refused
+    counters.tcp('old/ledger', 'queue/store', 1, 4000);
+    counters.tcp('unknown/unknown', 'queue/broker', 4, 0);
     await scraped(2);
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
     counters.traffic('istio_requests_total', 'legacy/reporting', 'cart/cartservice', 'none', 1);
@@ -110,6 +113,8 @@ describe('a real Prometheus', function () {
     changedAt = Date.now();
     await scraped(2);
     counters.inbound('no_filter_chain_match', 'cartservice-0', 3);
+    counters.tcp('old/ledger', 'queue/store', 0, 100);
+    counters.tcp('unknown/unknown', 'queue/broker', 12, 0);
     counters.denied('legacy/reporting', 'cart/redis', 7);
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
     await scraped(3);
@@ -132,6 +137,18 @@ describe('a real Prometheus', function () {
     assert.match(parts[1]!, /^7 connections from an unknown source to cart\/redis without mutual TLS in the last 1h$/);
     assert.match(seen.value, /^5[0-3] plaintext of /);
     assert.ok(seen.samples >= 590 && seen.samples <= 760, `${seen.samples} of about 600`);
+  });
+
+  it('sees a connection that was open before, and takes none that carried nothing for plaintext', async () => {
+    const queue = { scopes: [{ kind: 'Namespace' as const, namespace: 'queue' }] };
+    const short = plaintext({ window: '20s', minRequests: 0 });
+    for (const probe of [plaintext(), short]) {
+      const given = probe === short ? { changedAt, now: changedAt + 15_000 } : { now: Date.now() };
+      const seen = await probe.observe(look([pod({ namespace: 'queue' })], { startedAt, ...given, ...queue }));
+      assert.equal(seen.verdict, 'Unhealthy', seen.message);
+      assert.match(seen.message, /^1 connection from old\/ledger to queue\/store without mutual TLS in the last/);
+      assert.doesNotMatch(seen.message, /broker/);
+    }
   });
 
   it('does not count again, after the change, what came before it', async () => {

@@ -10,8 +10,12 @@ import { envoy } from './envoy.ts';
 import { missing } from './machine.ts';
 import { WORLD_PROCESS } from './world.ts';
 
-/** Beside net and mount: pid, so that when its first process ends the kernel ends all others. */
-const UNSHARE = ['--net', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc'];
+/**
+ * Beside net and mount: pid, so that when its first process ends the kernel ends all others. It ends with the process
+ * that made it, and that one with this one, also where this one is killed.
+ */
+const DIE_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL'];
+const APART = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc'];
 
 async function prepare(): Promise<void> {
   const say = (line: string) => console.log(`  ${line}`);
@@ -34,8 +38,14 @@ async function main(command: string[]): Promise<number> {
   }
   await prepare();
   const folder = new RunFolder();
-  const inside = ['node', `${import.meta.dirname}/inside.ts`, ...command];
-  const { child } = folder.spawn(WORLD_PROCESS, 'unshare', [...UNSHARE, ...inside], process.env, {
+  const [program, ...args] = [
+    ...DIE_WITH_PARENT,
+    ...APART,
+    process.execPath,
+    `${import.meta.dirname}/inside.ts`,
+    ...command,
+  ];
+  const { child } = folder.spawn(WORLD_PROCESS, program!, args, process.env, {
     stdio: 'inherit',
     cwd: process.cwd(),
   });
