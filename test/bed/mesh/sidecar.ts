@@ -127,9 +127,9 @@ export class Sidecar {
     this.#run.record(`${this.#name}.envoy`, this.#envoy());
   }
 
-  /** Memory in MiB: agent, proxy. Resident, of which the agent shares most with the other agents. */
+  /** Memory of agent and proxy in MiB; what several pods share, as the program itself, counts in part for each. */
   memory(): { agent: number; envoy: number } {
-    return { agent: residentMiB(this.#component.pid!), envoy: residentMiB(this.#envoy()) };
+    return { agent: memoryOf(this.#component.pid!), envoy: memoryOf(this.#envoy()) };
   }
 
   get accessLog(): string {
@@ -206,7 +206,7 @@ async function isReady({ ip }: PodNetwork): Promise<boolean> {
   return (await fetch(`http://${ip}:15021/healthz/ready`)).ok;
 }
 
-function residentMiB(pid: number): number {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ');
-  return (Number(pages) * 4096) / 2 ** 20;
+function memoryOf(pid: number): number {
+  const [, kib] = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))!;
+  return Number(kib) / 1024;
 }
