@@ -79,6 +79,6 @@ describe('a forgotten plaintext client on a real mesh', () => {
   async function callsFrom(from: string, to: string, perSecond: number): Promise<Load> {
     const pod = mesh.pod(from);
     const address = await pod.addressOf(`${to}/${to}`, 8080);
-    return mesh.programs.load(pod.netns, { kind: 'http', address, perSecond, fresh: true, timeoutMs: 3000 });
+    return pod.load({ kind: 'http', address, perSecond, fresh: true, timeoutMs: 3000 });
   }
 });

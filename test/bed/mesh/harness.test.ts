@@ -29,7 +29,7 @@ describe('a mesh of twenty-five pods', () => {
     for (const [i, pod] of pods.entries()) {
       const to = pods[(i + 1) % PODS]!;
       const address = await pod.addressOf(`${to.namespace}/${to.workload}`, 8080);
-      const answer = await mesh.programs.request(pod.netns, { address, timeoutMs: 5000 });
+      const answer = await pod.request({ address, timeoutMs: 5000 });
       assert.equal(answer.failed, undefined, JSON.stringify(answer));
       assert.match(
         answer.clientCertificate ?? '',

@@ -79,7 +79,7 @@ describe('leaving DISABLE on a real mesh', () => {
     const each = Object.entries(PORTS).map(async ([name, port]) => {
       const address = await client.addressOf(`${namespace}/server`, port);
       const kind = name === 'echo' ? 'tcp' : 'http';
-      return mesh.programs.load(client.netns, { kind, address, perSecond, fresh: true, timeoutMs: 3000 });
+      return client.load({ kind, address, perSecond, fresh: true, timeoutMs: 3000 });
     });
     return Promise.all(each);
   }

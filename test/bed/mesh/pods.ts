@@ -6,7 +6,8 @@ import { inPod, type PodNetwork } from './network.ts';
 import type { Mesh } from './mesh.ts';
 import type { Target } from './prometheus.ts';
 import { Sidecar, type SidecarOptions } from './sidecar.ts';
-import type { ServerKind } from './workload.ts';
+import type { Connection, Load, ServerKind } from './workload.ts';
+import type { Echoed, Failed, LoadSpec, Responded, SingleRequest, Talk, TalkFailed } from './workloadAnswers.ts';
 
 interface MeshPort extends PortSpec {
   /** What listens there; nothing where it is absent. */
@@ -64,6 +65,26 @@ export class MeshPod implements PodPlace {
         resolve({ status: stdout, exit: child.exitCode ?? -1 }),
       );
     });
+  }
+
+  /** One HTTP request. */
+  request(request: SingleRequest): Promise<Responded | Failed> {
+    return this.#mesh.programs.request(this.netns, request);
+  }
+
+  /** One TCP connection and what came back over it. */
+  talk(talk: Talk): Promise<Echoed | TalkFailed> {
+    return this.#mesh.programs.talk(this.netns, talk);
+  }
+
+  /** A connection that stays. */
+  dial<K extends 'tcp' | 'http'>(to: { address: string; kind: K; host?: string }): Promise<Connection<K>> {
+    return this.#mesh.programs.dial(this.netns, to);
+  }
+
+  /** Requests at a steady rate. */
+  load(spec: LoadSpec): Promise<Load> {
+    return this.#mesh.programs.load(this.netns, spec);
   }
 
   /** The proxy's statistics, by name with labels as Prometheus would read them. */

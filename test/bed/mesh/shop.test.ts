@@ -123,7 +123,7 @@ describe('the Online Boutique on a real mesh', () => {
   async function answerTo(pod: MeshPod, each: (typeof SHOP)[number]): Promise<'let in' | 'refused'> {
     const address = await pod.addressOf(`${each.namespace}/${each.name}`, servicePort(each));
     if (each.protocol === 'tcp') {
-      const answer = await mesh.programs.talk(pod.netns, { address, send: 'PING\r\n', timeoutMs: 2000 });
+      const answer = await pod.talk({ address, send: 'PING\r\n', timeoutMs: 2000 });
       if (answer.failed !== undefined) assert.equal(answer.failed, 'reset', each.name);
       return answer.failed !== undefined ? 'refused' : 'let in';
     }
@@ -147,11 +147,10 @@ describe('the Online Boutique on a real mesh', () => {
       cart.addressOf('cart/redis-cart', 6379),
     ]);
     const http = { kind: 'http', timeoutMs: 5000 } as const;
-    const { programs } = mesh;
-    loads.shoppers = await programs.load(shopper.netns, { ...http, address: front, perSecond: 10, fresh: false });
-    loads.fresh = await programs.load(shopper.netns, { ...http, address: front, perSecond: 5, fresh: true });
-    loads.gateway = await programs.load(stranger.netns, { ...http, address: edge, perSecond: 5, fresh: true });
+    loads.shoppers = await shopper.load({ ...http, address: front, perSecond: 10, fresh: false });
+    loads.fresh = await shopper.load({ ...http, address: front, perSecond: 5, fresh: true });
+    loads.gateway = await stranger.load({ ...http, address: edge, perSecond: 5, fresh: true });
     const tcp = { kind: 'tcp', address: redis, perSecond: 20, fresh: false, connections: 4, timeoutMs: 5000 } as const;
-    loads.tcp = await programs.load(cart.netns, tcp);
+    loads.tcp = await cart.load(tcp);
   }
 });

@@ -89,6 +89,6 @@ describe('a silent break on a real mesh', () => {
   async function callsFrom(from: string, namespace: string, perSecond: number): Promise<Load> {
     const pod = mesh.pod(from);
     const address = await pod.addressOf(`${namespace}/server`, 8080);
-    return mesh.programs.load(pod.netns, { kind: 'http', address, perSecond, fresh: true, timeoutMs: 3000 });
+    return pod.load({ kind: 'http', address, perSecond, fresh: true, timeoutMs: 3000 });
   }
 });

@@ -122,7 +122,7 @@ describe('two policies in one slot on a real mesh', () => {
   }
 
   async function got(): Promise<Mode> {
-    const answer = await mesh.programs.request(stranger.netns, { address, timeoutMs: 1000 });
+    const answer = await stranger.request({ address, timeoutMs: 1000 });
     return answer.failed !== undefined ? 'STRICT' : 'PERMISSIVE';
   }
 
