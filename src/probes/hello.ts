@@ -16,19 +16,25 @@ export function tlsHello(deadlineMs = 2_000): Sight['hello'] {
         rejectUnauthorized: false,
         ...(alpn.length > 0 ? { ALPNProtocols: alpn } : {}),
       });
-      const answer = (given: HelloAnswer) => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', giveUp);
-        socket.destroy();
+      const last = (given: HelloAnswer) => {
         resolve(given);
+        socket.destroy();
       };
-      const giveUp = () => answer({ kind: 'Timeout' });
+      const giveUp = () => last({ kind: 'Timeout' });
       const timer = setTimeout(giveUp, deadlineMs);
       signal.addEventListener('abort', giveUp, { once: true });
-      socket.once('secureConnect', () => answer(certificateOf(socket)));
-      // stays on: the refusal for lack of a client certificate comes after the answer was read
-      socket.on('error', error => answer(meaningOf(error)));
-      socket.once('close', () => answer({ kind: 'Reset' }));
+      socket.once('secureConnect', () => {
+        resolve(certificateOf(socket));
+        // not cut off: a proxy counts a handshake as refused, and not as plaintext, only once it could refuse it
+        socket.end();
+      });
+      // the refusal for lack of a client certificate comes after the answer was read
+      socket.on('error', error => last(meaningOf(error)));
+      socket.once('close', () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', giveUp);
+        resolve({ kind: 'Reset' });
+      });
     });
 }
 

@@ -88,9 +88,9 @@ export function readIncrease(
   by: readonly Label[],
   windowMs: number,
 ): string {
-  const readings = `${selector(metric, matchers)}[${range(windowMs)}]`;
+  const read = `${selector(metric, matchers)}[${range(windowMs)}]`;
   const stretched = grown(metric, matchers, windowMs);
-  const way = `max_over_time(${readings}) - min_over_time(${readings})`;
+  const way = `max_over_time(${read}) - min_over_time(${read})`;
   return sumBy(by, `${way} < ${stretched} or ${stretched}`);
 }
 
@@ -169,6 +169,11 @@ export function judgeableConnections(matchers: readonly Matcher[], by: readonly 
     metric => increase(metric, matchers, by, windowMs),
   );
   return `${all} and ${handshakes}`;
+}
+
+/** How often the most often read counter of this kind was read in the window. */
+export function readings(metric: Metric, matchers: readonly Matcher[], windowMs: number): string {
+  return `max(count_over_time(${selector(metric, matchers)}[${range(windowMs)}]))`;
 }
 
 /** How many counters of this kind there are at all, by these labels: tells "nothing happened" from "nobody counts". */

@@ -45,6 +45,7 @@ export interface Span {
 }
 
 const COUNTERS = ['istio_requests_total', 'istio_tcp_connections_opened_total'] as const;
+const BYTES = ['istio_tcp_received_bytes_total', 'istio_tcp_sent_bytes_total'] as const;
 
 /**
  * What came without mutual TLS, by source. `withNew` counts also what a counter held when it first appeared, so that
@@ -90,16 +91,39 @@ export async function sent(span: Span): Promise<Traffic[]> {
   return keepScopes(span.scopes, found);
 }
 
+/** Traffic, and what its TCP connections carried: one that was open before goes on without being opened again. */
+export interface Flow extends Traffic {
+  /** Of TCP, in both directions; 0 where nobody counts them. */
+  bytes: number;
+}
+
 /** Everything that came, by source and workload. */
-export async function bySource(span: Span): Promise<Traffic[]> {
+export async function bySource(span: Span): Promise<Flow[]> {
   if (span.preset === 'envoy') {
-    return fromEnvoy(
-      span,
-      promql.increase('envoy_listener_downstream_cx_total', inbound(span.scopes), POD, span.windowMs),
-    );
+    const opened = promql.increase('envoy_listener_downstream_cx_total', inbound(span.scopes), POD, span.windowMs);
+    return (await fromEnvoy(span, opened)).map(entry => ({ ...entry, bytes: 0 }));
   }
   const matchers = [RECEIVED, ...destinations(span.scopes)];
-  return fromIstio(span, matchers, PAIR);
+  const [traffic, ...bytes] = await Promise.all([
+    fromIstio(span, matchers, PAIR),
+    ...BYTES.map(metric => ask(span, promql.increase(metric, matchers, PAIR, span.windowMs))),
+  ]);
+  const carried = new Map<string, number>();
+  for (const each of bytes.flat().filter(isCount)) {
+    const key = keyOf(sourceOf(each), endOf(each, 'destination'));
+    carried.set(key, (carried.get(key) ?? 0) + each.value);
+  }
+  return traffic.map(entry => ({ ...entry, bytes: carried.get(keyOf(entry.source, entry)) ?? 0 }));
+}
+
+/** How often Prometheus has read the counters of the scopes; 0 where it has not at all. */
+export async function readings(span: Span): Promise<number> {
+  const queries =
+    span.preset === 'envoy'
+      ? [promql.readings('envoy_listener_downstream_cx_total', inbound(span.scopes), span.windowMs)]
+      : COUNTERS.map(metric => promql.readings(metric, [RECEIVED, ...destinations(span.scopes)], span.windowMs));
+  const answers = await Promise.all(queries.map(query => ask(span, query)));
+  return Math.max(0, ...answers.flat().map(({ value }) => value));
 }
 
 /** Whether Prometheus has the mesh's counters at all. */
@@ -136,13 +160,17 @@ async function fromIstio(
       const target = endOf(each, 'destination');
       if (!target) continue;
       const source = sourceOf(each);
-      const key = JSON.stringify([source, target.namespace, target.workload]);
+      const key = keyOf(source, target);
       const entry = found.get(key) ?? { ...target, source, requests: 0, connections: 0 };
       entry[kind] += each.value;
       found.set(key, entry);
     }
   }
   return keepScopes(span.scopes, [...found.values()]);
+}
+
+function keyOf(source: string | undefined, target: { namespace: string; workload: string } | undefined): string {
+  return JSON.stringify([source, target?.namespace, target?.workload]);
 }
 
 /** Envoy's counters know the pod only; pods of one workload are added up, so that a replaced pod is not a loss. */

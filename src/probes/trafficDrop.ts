@@ -7,12 +7,14 @@ import type { ProbeSpec } from '../api/schema.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { podsOfScopes } from './scopePods.ts';
-import { amount, bySource, sent, type Span, type Traffic } from './traffic.ts';
+import { amount, bySource, type Flow, readings, sent, type Span } from './traffic.ts';
 
 export type DropOptions = NonNullable<ProbeSpec['trafficDrop']>;
 
 /** Two usual scrape intervals: a shorter span holds too few readings to compare two of them. */
 const SHORTEST_SPAN_MS = 30_000;
+/** Share of the readings of before that a span needs to be compared. */
+const FEWEST_READINGS = 0.8;
 
 export function trafficDrop(name: string, options: DropOptions, sight: Sight, preset: MetricsPreset): Probe {
   return {
@@ -34,7 +36,20 @@ async function find(look: Look, options: DropOptions, sight: Sight, preset: Metr
     bySource({ ...span, until: look.now }),
   ]);
   if (before.length === 0 && after.length === 0) return (await areCounted(span, look.now)) ? NOBODY_CALLS : NO_COUNTERS;
-  return judgeDrop(before, after, options, windowMs, full);
+  const finding = judgeDrop(before, after, options, windowMs, full);
+  return finding.verdict === 'Unhealthy' && (await isBlindSince(span, look)) ? HARDLY_READ : finding;
+}
+
+/**
+ * Whether Prometheus read much less after the switch than before it: what it did not read looks as if nobody had called.
+ * One reading more or less lies in where the spans begin.
+ */
+async function isBlindSince(span: Omit<Span, 'until'>, look: Look): Promise<boolean> {
+  const [before, after] = await Promise.all([
+    readings({ ...span, until: look.changedAt ?? look.startedAt }),
+    readings({ ...span, until: look.now }),
+  ]);
+  return after < 2 || after + 1 < before * FEWEST_READINGS;
 }
 
 /** Whether the proxies of a scope that nobody calls are heard calling others, so that the silence is real. */
@@ -49,6 +64,8 @@ interface Pair {
   source: string | undefined;
   before: number;
   after: number;
+  connections: { before: number; after: number };
+  bytes: { before: number; after: number };
 }
 
 /**
@@ -61,14 +78,14 @@ interface Pair {
  * Healthy, since a scope that had next to no traffic cannot lose it, and would otherwise hold the rollout for ever.
  */
 export function judgeDrop(
-  before: readonly Traffic[],
-  after: readonly Traffic[],
+  before: readonly Flow[],
+  after: readonly Flow[],
   options: Pick<DropOptions, 'maxPercent' | 'minRequests'>,
   windowMs: number,
   fullMs: number,
 ): Finding {
   const span = `${formatDuration(windowMs)} each`;
-  const all = join(before, after);
+  const all = join(before, after).map(pair => keepOpen(pair, options.maxPercent));
   const samples = Math.round(all.reduce((total, pair) => total + pair.before, 0));
   const compared = all.filter(pair => pair.before >= options.minRequests).sort((a, b) => drop(b) - drop(a));
   if (compared.length === 0) {
@@ -108,17 +125,38 @@ function sentence(pair: Pair): string {
   return `${source} → ${pair.namespace}/${pair.workload} ${fell}`;
 }
 
-function join(before: readonly Traffic[], after: readonly Traffic[]): Pair[] {
+function join(before: readonly Flow[], after: readonly Flow[]): Pair[] {
   const found = new Map<string, Pair>();
-  const at = ({ namespace, workload, source }: Traffic): Pair => {
-    const key = JSON.stringify([namespace, workload, source]);
-    const pair = found.get(key) ?? { namespace, workload, source, before: 0, after: 0 };
-    found.set(key, pair);
-    return pair;
-  };
-  for (const traffic of before) at(traffic).before += amount(traffic);
-  for (const traffic of after) at(traffic).after += amount(traffic);
+  for (const [span, flows] of [
+    ['before', before],
+    ['after', after],
+  ] as const) {
+    for (const flow of flows) {
+      const { namespace, workload, source } = flow;
+      const key = JSON.stringify([namespace, workload, source]);
+      const pair = found.get(key) ?? newPair({ namespace, workload, source });
+      found.set(key, pair);
+      pair[span] += amount(flow);
+      pair.connections[span] += flow.connections;
+      pair.bytes[span] += flow.bytes;
+    }
+  }
   return nameTheUnknown([...found.values()]);
+}
+
+function newPair(ends: Pick<Pair, 'namespace' | 'workload' | 'source'>): Pair {
+  const none = { before: 0, after: 0 };
+  return { ...ends, ...none, connections: { ...none }, bytes: { ...none } };
+}
+
+/**
+ * A client that opened many connections right before the switch, and uses them, opens none afterwards: as long as its
+ * connections carry about what they did, each of them counts as opened again.
+ */
+function keepOpen(pair: Pair, maxPercent: number): Pair {
+  const { bytes, connections } = pair;
+  const goOn = bytes.after >= 1 && bytes.after >= bytes.before * (1 - maxPercent / 100);
+  return goOn ? { ...pair, after: pair.after + Math.max(0, connections.before - connections.after) } : pair;
 }
 
 /**
@@ -126,15 +164,21 @@ function join(before: readonly Traffic[], after: readonly Traffic[]): Pair[] {
  * there before brings to the same workload is therefore taken as the unknown source's.
  */
 function nameTheUnknown(pairs: readonly Pair[]): Pair[] {
-  const target = ({ namespace, workload }: Pair) => `${namespace}/${workload}`;
-  const newlyNamed = new Map<string, number>();
-  for (const pair of pairs) {
-    if (pair.source === undefined || Math.round(pair.before) > 0) continue;
-    newlyNamed.set(target(pair), (newlyNamed.get(target(pair)) ?? 0) + pair.after);
-  }
-  return pairs.map(pair =>
-    pair.source === undefined ? { ...pair, after: pair.after + (newlyNamed.get(target(pair)) ?? 0) } : pair,
-  );
+  const isNewName = ({ source, before }: Pair) => source !== undefined && Math.round(before) === 0;
+  return pairs.map(unknown => {
+    if (unknown.source !== undefined) return unknown;
+    const named = pairs.filter(
+      pair => isNewName(pair) && pair.namespace === unknown.namespace && pair.workload === unknown.workload,
+    );
+    const all = [unknown, ...named];
+    const after = (of: (pair: Pair) => number) => all.reduce((sum, pair) => sum + of(pair), 0);
+    return {
+      ...unknown,
+      after: after(pair => pair.after),
+      connections: { ...unknown.connections, after: after(({ connections }) => connections.after) },
+      bytes: { ...unknown.bytes, after: after(({ bytes }) => bytes.after) },
+    };
+  });
 }
 
 const NOTHING_IN_SCOPE: Finding = {
@@ -149,6 +193,14 @@ const TOO_SOON: Finding = {
   value: '-',
   samples: 0,
   message: 'too soon after the change to compare traffic; the next rounds will',
+};
+
+const HARDLY_READ: Finding = {
+  verdict: 'NoData',
+  value: '-',
+  samples: 0,
+  message:
+    'Prometheus has read the proxies too seldom since the switch to compare: was it away, or does a scrape fail?',
 };
 
 const NOBODY_CALLS: Finding = {

@@ -8,6 +8,7 @@ import { KubeError } from '../../src/cluster/errors.ts';
 import type { KubeRequest, KubeResponse, KubeStream } from '../../src/cluster/transport.ts';
 import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
+import type { Sight } from '../../src/probes/probe.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
 import { EmbeddedCluster } from '../../src/sim/server/server.ts';
 import type { Revision } from '../../src/sim/server/store.ts';
@@ -78,6 +79,8 @@ export class Bench {
   readonly running = new Set<Running>();
   meddle: Meddle | undefined;
   meddleStream: MeddleStream | undefined;
+  /** What operators look at that are started from now on, instead of the scripted sight. */
+  otherSight: Sight | undefined;
   /** Revision at which the scene was complete; what comes later is the operators' doing, or the test's. */
   readonly begun: number;
   #writes = 0;
@@ -102,14 +105,14 @@ export class Bench {
 
   /** Starts one more operator; a restart is a new process, with an identity of its own. */
   async start(identity = 'first', settings = settingsOf()): Promise<Running> {
-    const { clock, sight } = this;
+    const { clock } = this;
     const wire = new Wire(this, identity, this.cluster.transport());
     const log = wire.log();
     const operator = new MtlsRolloutOperator({
       settings,
       transport: wire,
       clock,
-      sight,
+      sight: this.otherSight ?? this.sight,
       log,
       random: randomFrom(11),
       identity,

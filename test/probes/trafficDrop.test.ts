@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import type { Series } from '../../src/probes/probe.ts';
 import { PrometheusError } from '../../src/probes/prometheus.ts';
 import { judgeDrop, trafficDrop } from '../../src/probes/trafficDrop.ts';
-import type { Traffic } from '../../src/probes/traffic.ts';
+import type { Flow } from '../../src/probes/traffic.ts';
 import { edge, look, metrics, MINUTE, NOW, pod, SECOND } from './scene.ts';
 
 const OPTIONS = { window: '5m', maxPercent: 50, minRequests: 20 };
@@ -18,12 +18,12 @@ function mesh(before: Series[], after: Series[]) {
 
 const soak = (ageMs: number) => look([pod()], { startedAt: STARTED, changedAt: NOW - ageMs });
 const probe = (sight: ReturnType<typeof mesh>) => trafficDrop('traffic', OPTIONS, sight, 'istio');
-const traffic = (source: string | undefined, requests: number): Traffic => ({
+const traffic = (source: string | undefined, requests: number, tcp = { connections: 0, bytes: 0 }): Flow => ({
   namespace: 'cart',
   workload: 'cartservice',
   source,
   requests,
-  connections: 0,
+  ...tcp,
 });
 
 describe('trafficDrop', () => {
@@ -43,6 +43,24 @@ describe('trafficDrop', () => {
       'right before the switch, and now',
     );
     assert.ok(sight.asked.every(({ query }) => query.includes('[300s]')));
+  });
+
+  it('has NoData when Prometheus was away, since what it did not read looks as if nobody had called', async () => {
+    for (const [before, after, verdict] of [
+      [20, 0, 'NoData'],
+      [20, 10, 'NoData'],
+      [2, 1, 'NoData'],
+      [20, 19, 'Unhealthy'],
+      [2, 2, 'Unhealthy'],
+    ] as const) {
+      const read = metrics((query, time) => {
+        if (query.includes('count_over_time')) return [{ labels: {}, value: time === NOW ? after : before }];
+        if (!query.includes('istio_requests_total') || time === NOW) return [];
+        return [edge('shop/frontend', 'cart/cartservice', 900)];
+      });
+      const seen = await probe(read).observe(soak(10 * MINUTE));
+      assert.equal(seen.verdict, verdict, `${before} and ${after} readings: ${seen.message}`);
+    }
   });
 
   it('is Healthy while traffic holds up', async () => {
@@ -81,7 +99,7 @@ describe('trafficDrop', () => {
     );
   });
 
-  const judged = (before: Traffic[], after: Traffic[], windowMs = 5 * MINUTE) =>
+  const judged = (before: Flow[], after: Flow[], windowMs = 5 * MINUTE) =>
     judgeDrop(before, after, OPTIONS, windowMs, 5 * MINUTE).verdict;
 
   it('judges by counts', () => {
@@ -112,6 +130,33 @@ describe('trafficDrop', () => {
     assert.equal(judged([unknown], [traffic('shop/frontend', 95)]), 'Healthy');
     assert.equal(judged([unknown, traffic('shop/frontend', 95)], [traffic('shop/frontend', 195)]), 'Unhealthy');
     assert.equal(judged([unknown], [traffic('shop/frontend', 5)]), 'Unhealthy');
+  });
+
+  it('takes connections that were opened before the switch and still carry as much for no loss', () => {
+    const pool = (source: string | undefined, connections: number, bytes: number, requests = 0) =>
+      traffic(source, requests, { connections, bytes });
+    const cases: [string, Flow, Flow, string][] = [
+      ['they go on', pool('a/b', 50, 9000), pool('a/b', 0, 8000), 'Healthy'],
+      ['most of what they carried is gone', pool('a/b', 50, 9000), pool('a/b', 0, 4000), 'Unhealthy'],
+      ['silent', pool('a/b', 50, 9000), pool('a/b', 0, 0), 'Unhealthy'],
+      ['nobody counts bytes', pool('a/b', 50, 0), pool('a/b', 0, 0), 'Unhealthy'],
+      ['they do not hide lost requests', pool('a/b', 50, 9000, 900), pool('a/b', 0, 9000, 0), 'Unhealthy'],
+      ['of an unknown source that has a name now', pool(undefined, 50, 9000), pool('a/b', 0, 9000), 'Healthy'],
+    ];
+    for (const [title, before, after, expected] of cases) assert.equal(judged([before], [after]), expected, title);
+    const silent = judgeDrop([pool('a/b', 50, 9000)], [pool('a/b', 0, 0)], { ...OPTIONS, maxPercent: 100 }, 1, 1);
+    assert.equal(silent.verdict, 'Unhealthy', 'silence even when every drop is allowed');
+  });
+
+  it('adds up what connections carried in both directions, by source', async () => {
+    const pair = edge('shop/frontend', 'cart/cartservice', 1);
+    const at = (value: number) => [{ ...pair, value }];
+    const sight = metrics((query, time) => {
+      if (/^sum by .*\(increase\(istio_tcp_(received|sent)_bytes_total/.test(query)) return at(500);
+      return query.includes('istio_tcp_connections_opened_total') ? at(time === NOW ? 0 : 50) : [];
+    });
+    const seen = await probe(sight).observe(soak(10 * MINUTE));
+    assert.deepEqual([seen.verdict, seen.value], ['Healthy', '1 pair, worst +0%']);
   });
 
   it('never gets better when less arrives', () => {

@@ -9,7 +9,7 @@ export interface Call {
   kind: 'http' | 'grpc' | 'tcp';
   /** Requests a second, or new connections a second where `kind` is tcp; split evenly over the pods of both ends. */
   perSecond: number;
-  /** Connections that every client pod keeps open to the service for as long as it can; tcp only. */
+  /** Connections that every client pod keeps open to the service, and uses, for as long as it can. */
   held?: number;
   /** The client addresses pods instead of the Service, so that its sidecar sends plaintext. */
   viaPodIp?: boolean;

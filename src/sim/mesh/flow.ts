@@ -2,7 +2,7 @@
 import type { Mode } from '../../istio/objects.ts';
 import type { Call, CallReport } from './call.ts';
 import { Counter } from './counter.ts';
-import { closedSamples, type Naming, type Pair, type Sample, trafficSamples } from './metrics.ts';
+import { carriedSamples, closedSamples, type Naming, type Pair, type Sample, trafficSamples } from './metrics.ts';
 import type { Outcome } from './outcome.ts';
 import type { MeshPod, PortProtocol } from './pod.ts';
 import type { SeriesStore } from './series.ts';
@@ -29,6 +29,8 @@ interface Held {
 
 /** A client whose connection was refused tries again after this long. */
 const RETRY_SECONDS = 5;
+/** A held connection is used. */
+const ROUND_TRIPS_PER_SECOND = 1;
 
 const REPORTED = ['mutualTls', 'plaintext', 'refused', 'failed', 'cut'] as const;
 type Reported = (typeof REPORTED)[number];
@@ -78,7 +80,10 @@ export class Flow {
       samples.push(...trafficSamples(pair, perSecond, this.#naming));
     };
     for (const pair of pairs) run(pair, this.call.perSecond / pairs.length);
-    for (const { pair, count, open } of this.#held.values()) if (!open) run(pair, count / RETRY_SECONDS);
+    for (const { pair, count, open } of this.#held.values()) {
+      if (open) samples.push(...carriedSamples(pair, count * ROUND_TRIPS_PER_SECOND, this.#naming));
+      else run(pair, count / RETRY_SECONDS);
+    }
     if (active && pairs.length === 0) reported.failed = this.#lonely();
     for (const name of REPORTED) this.#report[name].setRate(at, reported[name]);
     this.#tallies.run(at, samples, pod => this.#mesh.isThere(pod));
@@ -139,6 +144,8 @@ export class Flow {
     for (const held of this.#held.values()) {
       if (held.pair.server.key !== server || !held.open || held.openedAt >= changedAt) continue;
       held.open = false;
+      // between two requests the sidecar of an HTTP client replaces its connections unnoticed
+      if (held.pair.client.sidecar && this.call.kind !== 'tcp') continue;
       this.#report.cut.add(at, held.count);
       this.#tallies.add(at, closedSamples(held.pair, held.count, this.#naming));
     }

@@ -17,10 +17,11 @@ export function answerHello(
   if (pod === undefined) return undefined;
   if (!pod.running) return { kind: 'Reset' };
   if (!pod.sidecar || pod.gateway || pod.excludedPorts.has(port)) return ofApplication(mesh, pod, port);
-  const met = chainFor(mesh, pod, port, alpn);
-  mesh.count(helloSamples(pod, met));
-  if (met === 'MutualTls') return certificate(mesh, pod);
-  return met === 'None' ? { kind: 'Reset' } : ofApplication(mesh, pod, port);
+  const chain = chainFor(mesh, pod, port, alpn);
+  const { protocol } = mesh.topology.portOf(pod, port);
+  mesh.count(helloSamples(pod, { chain, protocol, isListening: isListening(pod, port) }));
+  if (chain === 'MutualTls') return certificate(mesh, pod);
+  return chain === 'None' ? { kind: 'Reset' } : ofApplication(mesh, pod, port);
 }
 
 /** The filter chain of the sidecar that takes the hello. */
@@ -34,9 +35,14 @@ function chainFor(mesh: SimulatedMesh, pod: MeshPod, port: number, alpn: string[
 }
 
 function ofApplication(mesh: SimulatedMesh, pod: MeshPod, port: number): HelloAnswer {
-  if (![...pod.ports.values()].includes(port)) return { kind: 'Reset' };
+  if (!isListening(pod, port)) return { kind: 'Reset' };
   if (mesh.topology.portOf(pod, port).ownTls) return { kind: 'Certificate', spiffe: undefined, validTo: undefined };
   return { kind: 'Plaintext' };
+}
+
+/** An application listens on the ports that it declares. */
+function isListening(pod: MeshPod, port: number): boolean {
+  return [...pod.ports.values()].includes(port);
 }
 
 function certificate(mesh: SimulatedMesh, pod: MeshPod): HelloAnswer {

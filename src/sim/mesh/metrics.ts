@@ -34,22 +34,40 @@ export interface Naming {
 
 /** A mesh client keeps a pool of connections: requests for each one it opens. */
 const REQUESTS_A_POOLED_CONNECTION = 100;
+/** What one round trip over a TCP connection carries in each direction. */
+const BYTES_A_ROUND_TRIP = 100;
+/** Size of a TLS hello: 225 to 265 were measured. */
+const HELLO_BYTES = 250;
 
-/** Requests, or new connections of a tcp call, as the proxies of both ends count them. */
+/** Requests, or new connections of a tcp call with a round trip each, as the proxies of both ends count them. */
 export function trafficSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
   const metric = pair.call.kind === 'tcp' ? 'istio_tcp_connections_opened_total' : 'istio_requests_total';
-  return [...istioSamples(metric, pair, amount, naming), ...envoySamples(pair, amount)];
+  const counted = istioSamples(metric, pair, amount, naming);
+  return [...counted, ...carriedSamples(pair, amount, naming), ...envoySamples(pair, amount)];
+}
+
+/** Round trips over the connections of a tcp call. */
+export function carriedSamples(pair: Pair, roundTrips: number, naming: Naming): Sample[] {
+  if (pair.call.kind !== 'tcp' || !isAnswered(pair.outcome)) return [];
+  return BYTES.flatMap(metric => istioSamples(metric, pair, roundTrips * BYTES_A_ROUND_TRIP, naming));
+}
+
+const BYTES = ['istio_tcp_received_bytes_total', 'istio_tcp_sent_bytes_total'] as const;
+
+function isAnswered(outcome: Outcome): boolean {
+  return outcome === 'MutualTls' || outcome === 'Plaintext';
 }
 
 /** Ends of connections of a tcp call. Envoy's listener counters have nothing to say about these. */
 export function closedSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
+  if (pair.call.kind !== 'tcp') return [];
   return istioSamples('istio_tcp_connections_closed_total', pair, amount, naming);
 }
 
 function istioSamples(metric: string, pair: Pair, amount: number, naming: Naming): Sample[] {
   const { call, client, server, outcome } = pair;
   const samples: Sample[] = [];
-  const answered = outcome === 'MutualTls' || outcome === 'Plaintext';
+  const answered = isAnswered(outcome);
   const http = call.kind !== 'tcp';
   const result: Labels = http
     ? { response_code: answered ? '200' : '503', response_flags: answered ? '-' : 'UC' }
@@ -113,15 +131,49 @@ function envoySamples({ call, server, port, protocol, outcome, client }: Pair, a
 /** What takes a connection at a sidecar: a chain that asks for a mesh certificate, one that passes it on, or none. */
 export type FilterChain = 'MutualTls' | 'PassOn' | 'None';
 
+/** One TLS hello from a stranger, and what it meets. */
+export interface MetHello {
+  chain: FilterChain;
+  /** How the port is declared. */
+  protocol: PortProtocol;
+  /** Whether an application gets what is passed on. */
+  isListening: boolean;
+}
+
 /**
- * One TLS hello from a stranger: a proxy that answers with its certificate misses the client's, a port without a
- * filter chain for it resets, and what is passed on to the application is a connection like any other, also where
- * nothing listens behind it.
+ * A proxy that answers with its certificate misses the client's, a port without a filter chain for it resets, and what
+ * is passed on to the application is a connection like any other, also where nothing listens behind it.
  */
-export function helloSamples(pod: MeshPod, chain: FilterChain): Sample[] {
-  if (chain === 'None') return [listenerSample(pod, 'no_filter_chain_match', 1)];
-  const connection = listenerSample(pod, 'downstream_cx_total', 1);
-  return chain === 'PassOn' ? [connection] : [connection, listenerSample(pod, 'ssl_fail_verify_no_cert', 1)];
+export function helloSamples(pod: MeshPod, met: MetHello): Sample[] {
+  if (met.chain === 'None') return [listenerSample(pod, 'no_filter_chain_match', 1)];
+  const samples = [listenerSample(pod, 'downstream_cx_total', 1), ...strangerSamples(pod, met)];
+  return met.chain === 'PassOn' ? samples : [...samples, listenerSample(pod, 'ssl_fail_verify_no_cert', 1)];
+}
+
+/**
+ * Istio counts a TCP connection as soon as a filter chain has taken it, and one whose handshake then fails as one
+ * without mutual TLS that carried nothing. On an HTTP port it counts requests, and there is none.
+ */
+function strangerSamples(pod: MeshPod, { chain, protocol, isListening }: MetHello): Sample[] {
+  if (protocol === 'http') return [];
+  const labels = {
+    reporter: 'destination',
+    source_workload: 'unknown',
+    source_workload_namespace: 'unknown',
+    source_app: 'unknown',
+    source_principal: 'unknown',
+    destination_workload: pod.workload,
+    destination_workload_namespace: pod.namespace,
+    destination_app: pod.labels['app'] ?? 'unknown',
+    destination_principal: 'unknown',
+    request_protocol: 'tcp',
+    response_flags: '-',
+    connection_security_policy: 'none',
+    ...scraped(pod),
+  };
+  const bytes = chain === 'PassOn' && isListening ? HELLO_BYTES : 0;
+  const counted = (metric: string, amount: number) => ({ metric, labels, reporter: pod.key, amount });
+  return [counted('istio_tcp_connections_opened_total', 1), ...BYTES.map(metric => counted(metric, bytes))];
 }
 
 /** Counters of the inbound listener stand at zero from its start on. A gateway has no such listener. */

@@ -75,6 +75,9 @@ function rangeValue(name: RangeFunction, series: StoredSeries, from: number, to:
       return valueOf(series, from);
     case 'max_over_time':
       return valueOf(series, to);
+    case 'count_over_time':
+      // as if read every second, without a gap
+      return Math.floor((to - from) / 1000);
     case 'present_over_time':
       break;
   }
@@ -129,6 +132,7 @@ const FOLDS: Record<Aggregation, (values: number[]) => number> = {
 const STEP_FOLDS: Record<RangeFunction, (values: number[]) => number> = {
   min_over_time: FOLDS.min,
   max_over_time: FOLDS.max,
+  count_over_time: FOLDS.count,
   present_over_time: () => 1,
   // the parser lets neither of these through
   increase: () => Number.NaN,

@@ -29,7 +29,14 @@ export interface Subquery {
   offsetMs: number;
 }
 
-export const RANGE_FUNCTIONS = ['increase', 'rate', 'min_over_time', 'max_over_time', 'present_over_time'] as const;
+export const RANGE_FUNCTIONS = [
+  'increase',
+  'rate',
+  'min_over_time',
+  'max_over_time',
+  'count_over_time',
+  'present_over_time',
+] as const;
 export type RangeFunction = (typeof RANGE_FUNCTIONS)[number];
 
 export type Operator = '+' | '-' | '*' | '/' | '==' | '!=' | '>' | '<' | '>=' | '<=' | 'and' | 'or' | 'unless';

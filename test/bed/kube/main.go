@@ -1,5 +1,5 @@
 // kubebed is a Kubernetes control plane in one file, for tests: etcd, kube-apiserver,
-// kube-controller-manager and kubectl, each started as a process of its own by its first argument.
+// kube-controller-manager, kubectl and the part of a kubelet that forwards ports, each started as a process of its own by its first argument.
 package main
 
 import (
@@ -29,12 +29,17 @@ func main() {
 		os.Exit(cli.Run(controllers.NewControllerManagerCommand()))
 	case "kubectl":
 		cmdutil.CheckErr(cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()))
+	case "kubelet":
+		if err := kubelet(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	default:
 		usage("unknown role " + role)
 	}
 }
 
 func usage(problem string) {
-	fmt.Fprintf(os.Stderr, "%s\nusage: kubebed etcd|apiserver|controller-manager|kubectl [flags]\n", problem)
+	fmt.Fprintf(os.Stderr, "%s\nusage: kubebed etcd|apiserver|controller-manager|kubectl|kubelet [flags]\n", problem)
 	os.Exit(2)
 }

@@ -3,8 +3,8 @@
  * and interception, a real Prometheus. A suite describes its workloads in a few lines and then looks at what clients get.
  */
 import type { Transport } from '../../../src/cluster/transport.ts';
-import { build, WORKLOAD } from '../build.ts';
-import { apply, NODE } from '../boutiqueObjects.ts';
+import { build, KUBEBED, WORKLOAD } from '../build.ts';
+import { apply } from '../boutiqueObjects.ts';
 import { namespaceObject } from '../boutique.ts';
 import type { Component } from '../component.ts';
 import { type ControlPlane, startControlPlane } from '../controlPlane.ts';
@@ -12,6 +12,7 @@ import { read } from '../observe.ts';
 import { installOperator, type OperatorProcess, startOperator } from '../operatorProcess.ts';
 import { waitFor } from '../waiting.ts';
 import { configureMesh, configureProxies, istiod, ISTIO_NAMESPACE, type MeshConfig } from './istiod.ts';
+import { createNode, Kubelet } from './kubelet.ts';
 import { Network } from './network.ts';
 import { type MeshPod, type MeshWorkload, startPods } from './pods.ts';
 import { Prometheus } from './prometheus.ts';
@@ -32,14 +33,16 @@ export class Mesh {
   readonly network = new Network();
   readonly prometheus: Prometheus;
   readonly istiod: Component;
+  readonly kubelet: Kubelet;
   readonly programs: Workloads;
   readonly telemetry: Telemetry;
   readonly drain: string;
   readonly pods: MeshPod[] = [];
   #operatorKubeconfig: Promise<string> | undefined;
 
-  constructor(plane: ControlPlane, programs: Workloads, drain: string) {
+  constructor(plane: ControlPlane, kubelet: Kubelet, programs: Workloads, drain: string) {
     this.plane = plane;
+    this.kubelet = kubelet;
     this.programs = programs;
     this.drain = drain;
     this.prometheus = new Prometheus(plane.folder);
@@ -50,9 +53,14 @@ export class Mesh {
   /** Ready for pods, in a namespace world that `run.ts` made. */
   static async start({ drain = '2s', config = {} }: MeshOptions = {}): Promise<Mesh> {
     const silent = () => {};
-    const [plane, program] = await Promise.all([startControlPlane(), build(WORKLOAD, silent)]);
+    const [plane, kubebed, workload] = await Promise.all([
+      startControlPlane(),
+      build(KUBEBED, silent),
+      build(WORKLOAD, silent),
+    ]);
     try {
-      const mesh = new Mesh(plane, await Workloads.start(plane.folder, program), drain);
+      const kubelet = new Kubelet(plane.folder, kubebed);
+      const mesh = new Mesh(plane, kubelet, await Workloads.start(plane.folder, workload), drain);
       await mesh.#start(config);
       return mesh;
     } catch (error) {
@@ -69,12 +77,12 @@ export class Mesh {
   async #start(config: MeshConfig): Promise<void> {
     await this.network.start();
     await Promise.all([this.telemetry.start(), this.addNamespace(ISTIO_NAMESPACE)]);
-    await apply(this.api, { apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
+    await createNode(this.api);
     await configureMesh(this.api, config);
     await this.plane.applyIstioCrds();
     await configureProxies(this.api);
     this.istiod.launch();
-    await Promise.all([this.istiod.ready(), this.prometheus.start()]);
+    await Promise.all([this.istiod.ready(), this.prometheus.start(), this.kubelet.start()]);
   }
 
   async addNamespace(name: string, labels: Record<string, string> = {}): Promise<void> {
@@ -85,13 +93,13 @@ export class Mesh {
   async add(...specs: MeshWorkload[]): Promise<MeshPod[]> {
     for (const namespace of new Set(specs.map(each => each.namespace))) await this.addNamespace(namespace);
     const added = await startPods(this, specs);
-    this.#tellPrometheus();
+    this.#tellOfPods();
     return added;
   }
 
   async remove(pod: MeshPod): Promise<void> {
     this.pods.splice(this.pods.indexOf(pod), 1);
-    this.#tellPrometheus();
+    this.#tellOfPods();
     await pod.remove();
   }
 
@@ -133,7 +141,8 @@ export class Mesh {
     await this.network.stop();
   }
 
-  #tellPrometheus(): void {
+  #tellOfPods(): void {
+    this.kubelet.tell(this.pods);
     this.prometheus.tell(this.pods.flatMap(pod => pod.targets));
   }
 }

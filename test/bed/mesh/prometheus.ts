@@ -7,7 +7,7 @@ import { HOST } from './world.ts';
 
 const PORT = 9090;
 /** Between two scrapes, in seconds. */
-const SCRAPE_SECONDS = 2;
+export const SCRAPE_SECONDS = 2;
 
 export interface Target {
   /** `ip:port` */
