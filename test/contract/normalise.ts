@@ -83,14 +83,16 @@ function invalidDetails(details: Fields): Fields {
 function table(fields: Fields, symbols: Symbols): Fields {
   const columns = (fields['columnDefinitions'] ?? []) as Fields[];
   const rows = (fields['rows'] ?? []) as Fields[];
-  const isAge = columns.map(({ name }) => String(name).toLowerCase() === 'age');
+  const ages = columns.map(({ name }) => String(name).toLowerCase() === 'age');
+  // only the first table of a watch says what its columns are
+  const isAge = (cell: Json, i: number) => ages[i] ?? (typeof cell === 'string' && /^\d+[smhd]$/.test(cell));
   return {
     kind: 'Table',
     apiVersion: fields['apiVersion'],
     metadata: listMeta((fields['metadata'] ?? {}) as Fields),
     columnDefinitions: columns.map(({ description: _words, ...column }) => column),
     rows: rows.map(({ cells, object }) => ({
-      cells: (cells as Json[]).map((cell, i) => (isAge[i] === true ? '<age>' : normalise(cell, symbols))),
+      cells: (cells as Json[]).map((cell, i) => (isAge(cell, i) ? '<age>' : normalise(cell, symbols))),
       ...(object === undefined || object === null ? {} : { object: normalise(object, symbols) }),
     })),
   };
