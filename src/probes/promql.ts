@@ -148,9 +148,19 @@ export const HANDSHAKE_GRACE_MS = 45_000;
  * Connections that reached a sidecar's inbound listener and spoke no TLS. A connection counts before its handshake
  * does, so a handshake in progress looks like plaintext: the smallest of four looks within 45 s is taken. TLS that was
  * refused (as the hellos of the enforcement probe are) is no plaintext either.
+ *
+ * `increase` stretches a counter that was zero a moment ago less than others, so that the difference of several is too
+ * large where one of them has just begun, as that of refused hellos has after the switch. `inWhole` counts without
+ * stretching, but may miss what came before a proxy that restarts within the window.
  */
-export function unencryptedConnections(matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {
-  const more = (metric: Metric) => increase(metric, matchers, by, windowMs);
+export function unencryptedConnections(
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  windowMs: number,
+  { inWhole = false } = {},
+): string {
+  const count = inWhole ? readIncrease : increase;
+  const more = (metric: Metric) => count(metric, matchers, by, windowMs);
   const handshakes = more('envoy_listener_ssl_handshake');
   // these three are not always exported; nothing exported is nothing counted
   const refused = [

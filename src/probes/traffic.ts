@@ -48,13 +48,14 @@ const COUNTERS = ['istio_requests_total', 'istio_tcp_connections_opened_total'] 
 const BYTES = ['istio_tcp_received_bytes_total', 'istio_tcp_sent_bytes_total'] as const;
 
 /**
- * What came without mutual TLS, by source. `withNew` counts also what a counter held when it first appeared, so that
- * no single request escapes; but where Prometheus has lost its memory every old counter seems new, so a look that may
- * lead to a rollback does without.
+ * What came without mutual TLS, by source. `withNew` counts rather too much than too little: also what a counter held
+ * when it first appeared, so that no single request escapes. But where Prometheus has lost its memory every old counter
+ * seems new, so a look that may lead to a rollback does without.
  */
 export async function plaintext(span: Span, withNew: boolean): Promise<Traffic[]> {
   if (span.preset === 'envoy') {
-    return fromEnvoy(span, promql.unencryptedConnections(inbound(span.scopes), POD, span.windowMs));
+    const query = promql.unencryptedConnections(inbound(span.scopes), POD, span.windowMs, { inWhole: !withNew });
+    return fromEnvoy(span, query);
   }
   const matchers = [RECEIVED, PLAINTEXT, ...destinations(span.scopes)];
   return fromIstio(span, matchers, PAIR, withNew);

@@ -29,9 +29,9 @@ export class Counters {
       this.add(metric, { reporter: 'destination', ...labels }, n);
   }
 
-  inbound(name: string, pods: string, n: number): void {
-    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15006', namespace: 'cart', pod: pods }, n);
-    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace: 'cart', pod: pods }, n);
+  inbound(name: string, pod: string, n: number, namespace = 'cart'): void {
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15006', namespace, pod }, n);
+    this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace, pod }, n);
   }
 
   text(): string {

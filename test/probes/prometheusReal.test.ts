@@ -92,6 +92,10 @@ describe('a real Prometheus', function () {
     for (const name of ['downstream_cx_total', 'ssl_handshake', 'ssl_fail_verify_no_cert', 'no_filter_chain_match'])
       counters.inbound(name, 'cartservice-0', 10);
     counters.inbound('downstream_cx_total', 'blind-0', 10);
+    // the operator has not asked this one yet
+    counters.inbound('downstream_cx_total', 'asked-0', 1000, 'asked');
+    counters.inbound('ssl_handshake', 'asked-0', 1000, 'asked');
+    counters.inbound('ssl_fail_verify_no_cert', 'asked-0', 0, 'asked');
     counters.traffic('istio_tcp_connections_opened_total', 'legacy/reporting', 'cart/cartservice', 'none', 2);
     // a connection that lasts, and handshakes that were refused
     counters.tcp('old/ledger', 'queue/store', 1, 4000);
@@ -105,6 +109,9 @@ describe('a real Prometheus', function () {
     counters.inbound('downstream_cx_total', 'cartservice-0', 50);
     counters.inbound('ssl_handshake', 'cartservice-0', 40);
     counters.inbound('ssl_fail_verify_no_cert', 'cartservice-0', 4);
+    counters.inbound('downstream_cx_total', 'asked-0', 260, 'asked');
+    counters.inbound('ssl_handshake', 'asked-0', 60, 'asked');
+    counters.inbound('ssl_fail_verify_no_cert', 'asked-0', 200, 'asked');
     await scraped(2);
     startedAt = Date.now();
     await scraped(1);
@@ -193,6 +200,16 @@ describe('a real Prometheus', function () {
       assert.equal(young.verdict, 'NoData');
       assert.match(young.message, /^too soon: the counters of 1 of 1 pod \(cart\/cartservice-0\) were not read twice/);
     });
+  });
+
+  it('counts in whole numbers with those of Envoy, also where hellos have just begun to be refused', async () => {
+    const given = { changedAt: Date.now() - 200_000, now: Date.now() + 60_000 };
+    const seen = await observe(plaintext({ minRequests: 1 }, 'envoy'), given);
+    assert.match(seen.value, /^6 plaintext of /, seen.message);
+    const asked = { scopes: [{ kind: 'Namespace' as const, namespace: 'asked' }] };
+    const pods = () => Promise.resolve([pod({ namespace: 'asked', name: 'asked-0' })]);
+    const hellos = await observe(plaintext({ minRequests: 1 }, 'envoy'), { ...given, ...asked, pods });
+    assert.equal(hellos.verdict, 'Healthy', hellos.message);
   });
 
   it('takes raw counters of Envoy, without handshakes that were refused or are under way', async () => {

@@ -21,7 +21,7 @@ export function missing(): string[] {
   const absent = Object.entries(PROGRAMS).filter(([program]) => !isThere(program));
   const lines = absent.map(([program, source]) => `there is no "${program}" in PATH (${source})`);
   if (process.getuid?.() !== 0) lines.push('network namespaces and interception need root: run it as root');
-  else if (isThere('unshare') && !mayUnshare()) {
+  else if (['unshare', 'ip', 'iptables'].every(isThere) && !mayUnshare()) {
     lines.push('this machine does not let root make namespaces (a container without CAP_SYS_ADMIN?)');
   }
   if (isThere('python3') && spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) {
