@@ -37,6 +37,8 @@ export interface ReconcilerOptions extends Observer, Sources {
 const CATCH_UP_MS = 20;
 /** What cannot be seen, or stands in the way without being watched (as Services do), is looked for again. */
 const LOOK_AGAIN_MS = 30_000;
+/** The first time sooner: an API server that has just started forbids what it allows a moment later. */
+const LOOK_SOON_MS = 2_000;
 /** Workloads are not watched, so those that appear later are found by looking. */
 const WORKLOADS_MS = 300_000;
 
@@ -189,18 +191,14 @@ export class Reconciler {
   ): Promise<number> {
     const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
     await this.#storeStatus(entry, own, metadata, status);
-    this.#announce({ metadata }, obstacle, before);
-    return LOOK_AGAIN_MS;
+    return this.#announce({ metadata }, obstacle, before) ? LOOK_SOON_MS : LOOK_AGAIN_MS;
   }
 
-  /** An obstacle is news only when the status did not say it already. */
-  #announce(
-    rollout: Pick<MtlsRollout, 'metadata'>,
-    { reason, message }: Obstacle,
-    { phase, message: said }: Status,
-  ): void {
-    if (phase === 'Refused' && said === bounded(message)) return;
+  /** Whether an obstacle is news, which is then told: it is only when the status did not say it already. */
+  #announce(rollout: Pick<MtlsRollout, 'metadata'>, { reason, message }: Obstacle, before: Status): boolean {
+    if (before.phase === 'Refused' && before.message === bounded(message)) return false;
     this.#options.reporter.report(rollout, { reason, message: bounded(message), severity: 'Warning' });
+    return true;
   }
 
   /** Without the policies nothing can be decided, not even that a rollback is complete. */

@@ -182,6 +182,28 @@ describe('a mesh that leaves DISABLE', function () {
     }
   });
 
+  it('is hardly held up by an API server that forbids everything in the moment after its start', async () => {
+    const bench = benchOf();
+    let refusals = 0;
+    bench.meddle = async (call, proceed) => {
+      if (call.kind !== 'services' || refusals++ > 0) return await proceed();
+      const body = {
+        kind: 'Status',
+        status: 'Failure',
+        reason: 'Forbidden',
+        message: 'services is forbidden',
+        code: 403,
+      };
+      return { status: 403, headers: {}, body };
+    };
+    await bench.start();
+    await bench.clock.runUntil(() => bench.status().summary?.waitingOn === 'ServicesNotSeen', 10_000);
+    await bench.clock.runUntil(() => ruleOf(bench) !== undefined, 5_000);
+    await bench.untilPhase('Completed');
+    bench.end();
+    assert.deepEqual(rulesLeft(bench), []);
+  });
+
   it('goes back to DISABLE in mode Revert from every second of the way, and leaves no pin', async () => {
     for (let second = 0; second <= 20; second += 2) {
       const bench = benchOf();

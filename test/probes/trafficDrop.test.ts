@@ -50,6 +50,9 @@ describe('trafficDrop', () => {
       [20, 0, 'NoData'],
       [20, 10, 'NoData'],
       [2, 1, 'NoData'],
+      // other proxies, at another moment of the scrape interval, were read only once then
+      [3, 2, 'NoData'],
+      [4, 3, 'Unhealthy'],
       [20, 19, 'Unhealthy'],
       [2, 2, 'Unhealthy'],
     ] as const) {
