@@ -5,7 +5,7 @@ import type { KubeClient } from '../cluster/client.ts';
 import { KubeError } from '../cluster/errors.ts';
 import { projectPolicy } from '../cluster/policies.ts';
 import { NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/resources.ts';
-import { findRootNamespace } from '../cluster/rootNamespace.ts';
+import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import type { Namespace, PeerAuthentication } from '../istio/objects.ts';
 import { projectNamespace } from '../istio/pods.ts';
@@ -63,7 +63,7 @@ export class WorldReader {
     return this.#once('root', async () => {
       if (this.#rootNamespace !== undefined) return this.#rootNamespace;
       try {
-        return (await findRootNamespace(this.#client, ISTIO_NAMESPACE)).name;
+        return (await readMeshConfiguration(this.#client, ISTIO_NAMESPACE)).rootNamespace;
       } catch (error) {
         if (!(error instanceof KubeError) || error.kind !== 'Forbidden') throw error;
         throw new Failure(`${error.message}; or say where it is with --root-namespace`, error);

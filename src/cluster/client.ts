@@ -51,6 +51,8 @@ export class KubeClient {
   /** Names whoever writes, in everything that is written. */
   readonly #author: { fieldManager: string };
   readonly #counts = new Map<string, number>();
+  /** Names of resources that the cluster serves, by group and version. */
+  readonly #served = new Map<string, Promise<ReadonlySet<string>>>();
 
   constructor(transport: Transport, clock: Clock, fieldManager: string = FIELD_MANAGER) {
     this.#transport = transport;
@@ -63,9 +65,29 @@ export class KubeClient {
     return this.#counts;
   }
 
+  /**
+   * The resource in the first of its versions that the cluster serves; as it is where it has only one, or where the
+   * cluster serves none of them. What is served is asked once, and again after it was not found.
+   */
+  async served(resource: Resource, signal?: AbortSignal): Promise<Resource> {
+    const { group, versions = [], plural } = resource;
+    for (const version of versions) {
+      const asked = this.#served.get(`${group}/${version}`) ?? this.#servedIn(resource, version, signal);
+      this.#served.set(`${group}/${version}`, asked);
+      try {
+        if ((await asked).has(plural)) return version === resource.version ? resource : { ...resource, version };
+      } catch (error) {
+        this.#served.delete(`${group}/${version}`);
+        throw error;
+      }
+    }
+    return resource;
+  }
+
   async get<T = KubeObject>(ref: Ref, signal?: AbortSignal): Promise<T> {
-    const path = objectPath(ref);
-    return (await this.#read('get', ref.resource, describeRef(ref), withSignal({ method: 'GET', path }, signal))) as T;
+    const seen = await this.#servedRef(ref, signal);
+    const request = withSignal({ method: 'GET', path: objectPath(seen) }, signal);
+    return (await this.#read('get', seen.resource, describeRef(ref), request)) as T;
   }
 
   /** Every object of a collection, page by page as they are asked for. Throws Gone when the pages expire meanwhile. */
@@ -76,7 +98,7 @@ export class KubeClient {
   /** The pages of one consistent list of the newest state. */
   async *pages<T>(resource: Resource, options: ListOptions = {}): AsyncGenerator<Page<T>, void, undefined> {
     const { namespace, labelSelector, limit = PAGE, signal } = options;
-    const path = collectionPath(resource, namespace);
+    const path = collectionPath(await this.served(resource, signal), namespace);
     const object = collection(resource, namespace);
     let version: string | undefined;
     let next: string | undefined;
@@ -95,7 +117,7 @@ export class KubeClient {
   /** Lines of a watch with bookmarks. Not tried again: its reader knows what it has seen. */
   async watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<string>> {
     const { namespace, labelSelector, resourceVersion, timeoutSeconds, signal } = options;
-    const path = collectionPath(resource, namespace);
+    const path = collectionPath(await this.served(resource, signal), namespace);
     const query = {
       watch: 'true',
       allowWatchBookmarks: 'true',
@@ -153,6 +175,36 @@ export class KubeClient {
     return await this.#once('delete', ref.resource, describeRef(ref), withSignal(request, signal));
   }
 
+  async #servedRef(ref: Ref, signal: AbortSignal | undefined): Promise<Ref> {
+    return { ...ref, resource: await this.served(ref.resource, signal) };
+  }
+
+  async #servedIn(resource: Resource, version: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
+    const path = `/apis/${resource.group}/${version}`;
+    const about = { ...resource, plural: 'resources' };
+    try {
+      const body = await this.#read(
+        'get',
+        about,
+        path.slice('/apis/'.length),
+        withSignal({ method: 'GET', path }, signal),
+      );
+      const { resources = [] } = body as { resources?: { name?: unknown }[] };
+      return new Set(resources.flatMap(({ name }) => (typeof name === 'string' ? [name] : [])));
+    } catch (error) {
+      if (error instanceof KubeError && error.kind === 'NotFound') return new Set();
+      throw error;
+    }
+  }
+
+  /** After the cluster did not know a resource that it had served. */
+  async #forget({ group, versions = [], plural }: Resource): Promise<void> {
+    for (const version of versions) {
+      const asked = this.#served.get(`${group}/${version}`);
+      if ((await asked?.catch(() => undefined))?.has(plural)) this.#served.delete(`${group}/${version}`);
+    }
+  }
+
   #put(ref: Ref, path: string, object: object, signal: AbortSignal | undefined): Promise<unknown> {
     const body = { apiVersion: apiVersionOf(ref.resource), kind: ref.resource.kind, ...object };
     const request = withSignal({ method: 'PUT', path, query: this.#author, body }, signal);
@@ -177,6 +229,7 @@ export class KubeClient {
     this.#count(verb, resource);
     const answer = await this.#transport.call(request);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
+    if (answer.status === 404) await this.#forget(resource);
     throw errorOf(answer, { verb, object }, this.#clock.now());
   }
 

@@ -5,6 +5,8 @@ export interface Resource {
   /** Empty for the core group. */
   group: string;
   version: string;
+  /** Where clusters differ in what they serve: every version that will do, best first. */
+  versions?: readonly string[];
   plural: string;
   kind: string;
   namespaced: boolean;

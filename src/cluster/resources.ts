@@ -12,9 +12,11 @@ export const NAMESPACES: Resource = {
 };
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
 export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
+// The oldest version that is still served: what an older Istio beside this one must read too. v1 begins with Istio 1.22.
 export const DESTINATION_RULES: Resource = {
   group: 'networking.istio.io',
   version: 'v1beta1',
+  versions: ['v1beta1', 'v1', 'v1alpha3'],
   plural: 'destinationrules',
   kind: 'DestinationRule',
   namespaced: true,
@@ -22,6 +24,7 @@ export const DESTINATION_RULES: Resource = {
 export const PEER_AUTHENTICATIONS: Resource = {
   group: 'security.istio.io',
   version: 'v1beta1',
+  versions: ['v1beta1', 'v1'],
   plural: 'peerauthentications',
   kind: 'PeerAuthentication',
   namespaced: true,

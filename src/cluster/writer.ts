@@ -6,8 +6,9 @@ import type { MergePatch, PolicyObject, Write, WriteTarget } from '../rollout/wr
 import type { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
 import type { OwnWrites } from './ownWrites.ts';
-import { policyResource } from './policyResources.ts';
-import { describeRef, type Ref } from './resource.ts';
+import { type PolicyKind, policyResource } from './policyResources.ts';
+import { apiVersionOf, describeRef, type Ref, type Resource } from './resource.ts';
+import { DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
 export interface WriterOptions {
   client: KubeClient;
@@ -45,9 +46,14 @@ export class Writer {
 
   async #create(object: PolicyObject, signal: AbortSignal | undefined) {
     const { apiVersion, kind, metadata } = object;
-    const resource = policyResource(apiVersion, kind);
-    this.#check(`create ${kind} ${metadata.namespace}/${metadata.name}`, signal);
-    return this.#note(kind, await this.#options.client.create(resource, metadata.namespace, object, signal));
+    const { client } = this.#options;
+    const what = `create ${kind} ${metadata.namespace}/${metadata.name}`;
+    this.#check(what, signal);
+    const resource = await client.served(creatable(policyResource(apiVersion, kind)), signal);
+    // to ask may have taken a while
+    this.#check(what, signal);
+    const body = { ...object, apiVersion: apiVersionOf(resource) };
+    return this.#note(kind, await client.create(resource, metadata.namespace, body, signal));
   }
 
   async #patch(target: WriteTarget, patch: MergePatch, signal: AbortSignal | undefined) {
@@ -83,6 +89,11 @@ export class Writer {
     this.#options.own.wrote(kind, version);
     return { resourceVersion: version };
   }
+}
+
+/** What is new is written in the version that is best for this cluster; what is there, in the version it was read in. */
+function creatable({ kind }: { kind: PolicyKind }): Resource {
+  return kind === 'PeerAuthentication' ? PEER_AUTHENTICATIONS : DESTINATION_RULES;
 }
 
 /** The API server checks the version first (409); another uid it takes for an attempt to change the uid (422). */

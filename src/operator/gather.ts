@@ -11,6 +11,7 @@ import type { Input, Obstacle, World } from '../rollout/world.ts';
 import { isBlind } from './blindness.ts';
 import { type Caches, policiesIn } from './caches.ts';
 import { isLasting } from './carryOut.ts';
+import type { HazardWatch } from './hazardWatch.ts';
 
 export interface Sources {
   caches: Caches;
@@ -19,6 +20,7 @@ export interface Sources {
   rootNamespace: string;
   /** Whether Prometheus is configured. */
   metrics: boolean;
+  hazards: HazardWatch;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Sources {
  * is what the last decision ran into.
  */
 export async function gather(
-  { caches, client, clock, rootNamespace, metrics }: Sources,
+  { caches, client, clock, rootNamespace, metrics, hazards }: Sources,
   rollout: MtlsRollout,
   epoch: number,
   trouble: Obstacle | undefined,
@@ -53,7 +55,7 @@ export async function gather(
     ? world.services
     : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
   if ('unseen' in services) return services;
-  return {
+  const input: Input = {
     rollout,
     world: { ...world, workloads, services },
     now: clock.now(),
@@ -62,6 +64,9 @@ export async function gather(
     ...(obstacle ? { obstacle } : {}),
     ...(trouble ? { trouble } : {}),
   };
+  if (obstacle) return input;
+  const findings = await hazards.look(`${rollout.metadata.namespace}/${rollout.metadata.name}`, input, signal);
+  return { ...input, world: { ...input.world, findings }, now: clock.now() };
 }
 
 /** What was read, or why it cannot be until somebody acts. */

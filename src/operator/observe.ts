@@ -4,10 +4,11 @@ import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
-import { IGNORED_NAMESPACES, projectPod } from '../istio/pods.ts';
+import { projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptIn } from '../rollout/exceptions.ts';
+import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
@@ -74,13 +75,7 @@ async function listPods(client: KubeClient, scope: Scope, world: World, signal: 
   const labels = scope.kind === 'Workload' ? Object.entries(scope.selector) : [];
   const labelSelector = labels.length > 0 ? labels.map(pair => pair.join('=')).join(',') : undefined;
   const pods: Pod[] = [];
-  for (const namespace of namespacesOf(scope, world))
+  for (const namespace of reachOf(scope, world))
     for await (const raw of client.list(PODS, { namespace, labelSelector, signal })) pods.push(projectPod(raw));
   return pods;
-}
-
-/** What the mesh-wide policy still changes when every namespace has its own: the namespaces that are no scopes. */
-function namespacesOf(scope: Scope, { namespaces, rootNamespace }: World): string[] {
-  if (scope.kind !== 'Mesh') return [scope.namespace];
-  return namespaces.map(({ name }) => name).filter(name => name === rootNamespace || IGNORED_NAMESPACES.has(name));
 }

@@ -7,6 +7,7 @@ import { KubeError } from '../cluster/errors.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import { Election } from '../cluster/lease.ts';
 import type { Log } from '../cluster/log.ts';
+import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
@@ -17,9 +18,9 @@ import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
+import { HazardWatch } from './hazardWatch.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler, Reported } from './reconciler.ts';
-import { findRootNamespace } from '../cluster/rootNamespace.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -151,6 +152,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
+      hazards: new HazardWatch({ client: this.client, clock, istioNamespace: settings.istioNamespace }),
       reporter: new Reporter(log, this.#events),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
@@ -167,9 +169,10 @@ export class MtlsRolloutOperator extends BaseOperator {
     for (let said = ''; ; ) {
       signal.throwIfAborted();
       try {
-        const { name, source } = await findRootNamespace(this.client, settings.istioNamespace, signal);
-        log.info('mesh root namespace', { rootNamespace: name, source });
-        return (this.#rootNamespace = name);
+        const { istioNamespace } = settings;
+        const { rootNamespace, source } = await readMeshConfiguration(this.client, istioNamespace, signal);
+        log.info('mesh root namespace', { rootNamespace, source });
+        return (this.#rootNamespace = rootNamespace);
       } catch (error) {
         // once for each problem, not for each try
         if (messageOf(error) !== said) log.warn('cannot read the mesh configuration yet', { error: messageOf(error) });

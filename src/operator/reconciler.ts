@@ -18,6 +18,7 @@ import { isLasting, performAll, sameStatus } from './carryOut.ts';
 import { Echoes } from './echoes.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
+import { LOOK_FOR_HAZARDS_MS } from './hazardWatch.ts';
 import { observe, type Observer } from './observe.ts';
 import type { Pacer } from './pacer.ts';
 
@@ -70,6 +71,7 @@ export class Reconciler {
       this.#own.delete(key);
       this.#trouble.delete(key);
       this.#echoes.forget(key);
+      this.#options.hazards.forget(key);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -242,6 +244,7 @@ function lookAgain(
   { nextLookAt }: Decision,
 ): number | undefined {
   if (obstacle && !obstacle.lasting) return now + LOOK_AGAIN_MS;
+  if (world.findings?.size) return Math.min(nextLookAt ?? Infinity, now + LOOK_FOR_HAZARDS_MS);
   if (world.services.size > 0) return Math.min(nextLookAt ?? Infinity, now + LOOK_AGAIN_MS);
   if (spec.strategy.unit !== 'Workload' || spec.target.workloads) return nextLookAt;
   return Math.min(nextLookAt ?? Infinity, now + WORKLOADS_MS);

@@ -8,19 +8,28 @@ import { listed, nameOf } from './text.ts';
 import type { World } from './world.ts';
 
 /** Hazards of the target as a whole, known before any scope is looked at. */
-export function targetHazards(rollout: MtlsRollout, world: World, plan: Plan, metrics: boolean): Hazard[] {
-  return [...missingNamespaces(rollout, world), ...withoutEvidence(rollout, metrics), ...unmatchedNames(plan)].map(
-    hazard => accepted(hazard, rollout),
-  );
+export function targetHazards(
+  rollout: MtlsRollout,
+  world: World,
+  plan: Plan,
+  metrics: boolean,
+  found: readonly Hazard[],
+): Hazard[] {
+  return [
+    ...missingNamespaces(rollout, world),
+    ...withoutEvidence(rollout, metrics),
+    ...unmatchedNames(plan),
+    ...found,
+  ].map(hazard => accepted(hazard, rollout));
 }
 
-/** Hazards of one scope that still has to move; `leaving` are those of its way out of DISABLE. */
-export function scopeHazards(rollout: MtlsRollout, state: ScopeState, leaving: readonly Hazard[]): Hazard[] {
+/** Hazards of one scope that still has to move; `found` are those that more than policies tell. */
+export function scopeHazards(rollout: MtlsRollout, state: ScopeState, found: readonly Hazard[]): Hazard[] {
   if (isStrict(state)) return [];
   return [
     ...conflict(rollout, state),
     ...damaged(state),
-    ...leaving,
+    ...found,
     ...exceptionsInside(state),
     ...overlapping(state),
   ].map(hazard => accepted(hazard, rollout));

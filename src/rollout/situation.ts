@@ -2,6 +2,7 @@
 import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
 import type { Hazard, Status, StepStatus } from '../api/status.ts';
+import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
@@ -32,7 +33,8 @@ export class Situation {
     const { interval, successes, failureLimit, progressDeadline } = rollout.spec.analysis;
     this.input = input;
     this.plan = planOf(rollout, world);
-    this.targetHazards = targetHazards(rollout, world, this.plan, metrics);
+    const ofMesh = world.findings?.get(OF_THE_MESH) ?? [];
+    this.targetHazards = targetHazards(rollout, world, this.plan, metrics, ofMesh);
     this.pace = {
       interval: parseDuration(interval),
       successes,
@@ -148,8 +150,15 @@ export class Situation {
     return this.#among(scopes).filter(state => !this.moved(state));
   }
 
+  /** Scopes of which nobody has looked yet for what they will break. */
+  unread(states: readonly ScopeState[]): ScopeState[] {
+    const { findings } = this.input.world;
+    return findings ? states.filter(({ key }) => !findings.has(key)) : [];
+  }
+
   #hazardsOf(state: ScopeState): Hazard[] {
-    return scopeHazards(this.input.rollout, state, this.pinning(state).hazards);
+    const found = this.input.world.findings?.get(state.key) ?? [];
+    return scopeHazards(this.input.rollout, state, [...this.pinning(state).hazards, ...found]);
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

@@ -3,6 +3,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { Observation, Status } from '../api/status.ts';
 import type { DestinationRule, Namespace, Service, Workload } from '../istio/objects.ts';
 import type { Policies } from '../istio/policies.ts';
+import type { Findings } from './findings.ts';
 import type { Write } from './writes.ts';
 
 /** What is in the cluster, as far as one rollout is concerned. */
@@ -17,6 +18,8 @@ export interface World {
   rules: readonly DestinationRule[] | undefined;
   /** Services by namespace; read only where something is about to leave DISABLE. */
   services: ReadonlyMap<string, readonly Service[]>;
+  /** What was found of the scopes at hand, by key; undefined: nobody looks for it. */
+  findings?: Findings;
 }
 
 /** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */

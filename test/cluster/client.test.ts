@@ -42,6 +42,39 @@ describe('client', () => {
   };
   const kind = (wanted: string) => (error: unknown) => error instanceof KubeError && error.kind === wanted;
 
+  it('asks once which version is served, takes the best, and asks again when it is no longer there', async () => {
+    const resource = { ...WIDGETS, versions: ['v1beta1', 'v1', 'v1alpha1'] };
+    let served = ['v1', 'v1beta1'];
+    server.script = exchange => {
+      const version = exchange.path.split('/')[3] ?? '';
+      if (!served.includes(version)) return status(exchange, 404, 'NotFound', 'no');
+      const isList = exchange.path === `/apis/example.io/${version}`;
+      return json(exchange, 200, isList ? { resources: [{ name: 'widgets' }] } : widget('a', 8, 'S'));
+    };
+    const read = async () => await client.get({ ...A, resource });
+    await read();
+    await read();
+    served = ['v1'];
+    await assert.rejects(read(), kind('NotFound'));
+    await read();
+    await read();
+    assert.deepEqual(
+      server.requests.map(({ path }) => path.split('/').slice(3).join('/')),
+      ['v1beta1', 'v1beta1', 'v1beta1', 'v1beta1', 'v1beta1', 'v1', 'v1', 'v1'].map((version, index) =>
+        [0, 4, 5].includes(index) ? version : `${version}/namespaces/shop/widgets/a`,
+      ),
+    );
+  });
+
+  it('asks for the version it knows where none is served', async () => {
+    server.script = exchange => status(exchange, 404, 'NotFound', 'no');
+    await assert.rejects(client.get({ ...A, resource: { ...WIDGETS, versions: ['v2', 'v1'] } }), kind('NotFound'));
+    assert.deepEqual(
+      server.requests.map(({ path }) => path),
+      ['/apis/example.io/v2', '/apis/example.io/v1', `${PATH}/a`],
+    );
+  });
+
   it('sends what Kubernetes expects, and says who writes', async () => {
     await client.get(A);
     await client.create(WIDGETS, 'shop', { metadata: { name: 'a' } });

@@ -55,6 +55,11 @@ describe('writer', () => {
 
   /** The rules of the real one that matter here: preconditions in patch and delete, no overwriting create. */
   function answer(exchange: Exchange): void {
+    // which versions are served
+    if (exchange.method === 'GET')
+      return exchange.path.endsWith('/v1')
+        ? json(exchange, 200, { resources: [{ name: 'peerauthentications' }] })
+        : status(exchange, 404, 'NotFound', 'no');
     const body = exchange.body as PeerAuthentication & { preconditions: { uid: string; resourceVersion: string } };
     if (exchange.method === 'POST') {
       if (stored !== undefined) return status(exchange, 409, 'AlreadyExists', 'is there');
@@ -84,10 +89,12 @@ describe('writer', () => {
     else json(exchange, code, body);
   }
 
-  it('creates, patches and deletes, and remembers the newest version', async () => {
+  it('creates, patches and deletes, in a version that is served, and remembers the newest version', async () => {
     const { uid: _, resourceVersion: __, ...metadata } = policy('PERMISSIVE').metadata;
-    const created = await writer.perform({ verb: 'create', object: { ...policy('PERMISSIVE'), metadata } });
+    const object = { ...policy('PERMISSIVE'), apiVersion: 'security.istio.io/v1beta1', metadata };
+    const created = await writer.perform({ verb: 'create', object });
     assert.deepEqual(created, { resourceVersion: '11' });
+    assert.equal(stored!.apiVersion, 'security.istio.io/v1');
     assert.deepEqual(await writer.perform(strict(stored!)), { resourceVersion: '12' });
     assert.equal(stored!.spec.mtls!.mode, 'STRICT');
     assert.equal(own.newest('PeerAuthentication'), '12');

@@ -217,7 +217,7 @@ describe('a rollout with something wrong about it', () => {
 
   it('no permission to read the mesh configuration is said once, and mended by itself', async () => {
     const bench = new Bench([...scene(SMALL_SHOP), SHOP]);
-    forbid('get', ({ kind }) => kind === 'configmaps', 'configmaps')(bench);
+    forbid('list', ({ kind }) => kind === 'configmaps', 'configmaps')(bench);
     await bench.start();
     await bench.clock.advance(10 * MINUTES);
     const said = bench.lines.filter(({ level }) => level !== 'info');
@@ -225,7 +225,7 @@ describe('a rollout with something wrong about it', () => {
       said.map(({ message }) => message),
       ['cannot read the mesh configuration yet'],
     );
-    assert.match(String(said[0]?.fields['error']), /lacks the verb "get" on configmaps/);
+    assert.match(String(said[0]?.fields['error']), /lacks the verb "list" on configmaps/);
     allow(bench);
     await bench.untilPhase('Completed');
     bench.end();

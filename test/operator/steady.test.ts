@@ -44,7 +44,7 @@ describe('a rollout at rest', () => {
     const perStep = [...kinds].map(([kind, count]) => `${(count / steps).toFixed(1)} ${kind}`);
     console.log(`    API calls per step, of ${steps}: ${(during.length / steps).toFixed(1)} (${perStep.join(', ')})`);
     assert.equal(steps, 10);
-    assert.ok(during.length / steps < 25, `${during.length / steps} calls a step`);
+    assert.ok(during.length / steps < 60, `${during.length / steps} calls a step`);
     bench.end();
   });
 });

@@ -17,7 +17,7 @@ import { decide, roundDue } from '../../src/rollout/decide.ts';
 import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
 import { disabledNamespaces } from '../../src/rollout/targets.ts';
 import type { PolicyObject, Write } from '../../src/rollout/writes.ts';
-import { merged } from './mergePatch.ts';
+import { mergePatch } from '../../src/rollout/mergePatch.ts';
 
 export const START = Date.parse('2026-11-22T09:00:00Z');
 export const ROOT = 'istio-system';
@@ -135,7 +135,7 @@ export class TestMesh {
 
   /** Somebody else's merge patch of a policy. */
   tamper(namespace: string, name: string, patch: unknown): void {
-    this.#store(merged(this.policies.get(`${namespace}/${name}`), patch) as PeerAuthentication);
+    this.#store(mergePatch(this.policies.get(`${namespace}/${name}`), patch) as PeerAuthentication);
   }
 
   /** Somebody else deletes a policy. */
@@ -239,7 +239,7 @@ export class TestMesh {
     if (write.verb === 'delete') {
       kept.delete(`${namespace}/${name}`);
       this.#record();
-    } else this.#store(merged(current, write.patch) as PolicyObject);
+    } else this.#store(mergePatch(current, write.patch) as PolicyObject);
   }
 
   #of(kind: PolicyObject['kind']): Map<string, PolicyObject> {

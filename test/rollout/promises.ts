@@ -10,7 +10,7 @@ import { pinOf } from '../../src/rollout/pins.ts';
 import type { Input, World } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { NAMES } from './campaign.ts';
-import { merged } from './mergePatch.ts';
+import { mergePatch } from '../../src/rollout/mergePatch.ts';
 import { ROOT, type TestMesh } from './mesh.ts';
 
 /** Labels of the workload that policies may select. */
@@ -71,7 +71,7 @@ export function withoutRollout(policies: Iterable<PeerAuthentication>): PeerAuth
     const mark = markOf(policy);
     const write = mark && restore(policy, mark);
     if (write?.verb === 'delete') return [];
-    return write?.verb === 'patch' ? [merged(policy, write.patch) as PeerAuthentication] : [policy];
+    return write?.verb === 'patch' ? [mergePatch(policy, write.patch) as PeerAuthentication] : [policy];
   });
 }
 

@@ -1,6 +1,6 @@
 /** Between steps: choose the next scopes, and begin when every gate is open. */
 import type { Status, StepStatus } from '../../api/status.ts';
-import { closedGate } from '../gates.ts';
+import { closedGate, suspended } from '../gates.ts';
 import { type Move, onward, type Wait } from '../move.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
@@ -12,6 +12,8 @@ export function pending(situation: Situation, status: Status): Move {
   const next = nextStep(situation, status.step);
   if (!next) return completed(situation);
   const { step, states } = next;
+  const unread = suspended(situation, step) ? [] : situation.unread(states);
+  if (unread.length > 0) return lookingForHazards(situation, step, unread);
   const closed = closedGate(situation, step, states) ?? driftGate(situation, status, step, states);
   if (closed) return closed;
   const at = timestamp(situation.now);
@@ -25,6 +27,17 @@ export function pending(situation: Situation, status: Status): Move {
     },
     { retried: situation.retryValue },
   );
+}
+
+function lookingForHazards({ now }: Situation, step: StepStatus, unread: readonly ScopeState[]): Wait {
+  return {
+    kind: 'Wait',
+    phase: 'Pending',
+    step,
+    on: 'hazards',
+    message: `${stepText(step)}: looking for what would break in ${listed(unread.map(({ key }) => key))}`,
+    nextLookAt: now,
+  };
 }
 
 /** The first scopes, in the order of the plan, that have not moved: at most as many as the wave lets move together. */

@@ -12,7 +12,8 @@ import {
   unsupportedMediaType,
 } from './failure.ts';
 import { list } from './lists.ts';
-import { jsonPatch, mergePatch } from './patch.ts';
+import { mergePatch } from '../../rollout/mergePatch.ts';
+import { jsonPatch } from './patch.ts';
 import type { Resource, ResourceTable } from './resource.ts';
 import { type Route, routeOf } from './routes.ts';
 import type { Store } from './store.ts';

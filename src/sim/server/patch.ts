@@ -1,17 +1,6 @@
-/** The two patch forms that know no schema: JSON merge patch (RFC 7386) and JSON patch (RFC 6902). */
+/** JSON patch (RFC 6902). */
 import { ApiFailure, badRequest } from './failure.ts';
 import { isObject, sameJson } from './value.ts';
-
-/** The target with the patch merged in; a null removes the member. Shares what did not change. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch;
-  const merged = new Map(isObject(target) ? Object.entries(target) : []);
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) merged.delete(name);
-    else merged.set(name, mergePatch(merged.get(name), value));
-  }
-  return Object.fromEntries(merged);
-}
 
 interface Operation {
   op: string;

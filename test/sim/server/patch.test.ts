@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { jsonPatch, mergePatch } from '../../../src/sim/server/patch.ts';
+import { mergePatch } from '../../../src/rollout/mergePatch.ts';
+import { jsonPatch } from '../../../src/sim/server/patch.ts';
 import { strategicMergePatch } from '../../../src/sim/server/strategicMerge.ts';
 
 describe('embedded server: patches', () => {
