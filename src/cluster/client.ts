@@ -52,7 +52,7 @@ export class KubeClient {
   readonly #author: { fieldManager: string };
   readonly #counts = new Map<string, number>();
   /** Names of resources that the cluster serves, by group and version. */
-  readonly #served = new Map<string, Promise<ReadonlySet<string>>>();
+  readonly #served = new Map<string, ReadonlySet<string>>();
 
   constructor(transport: Transport, clock: Clock, fieldManager: string = FIELD_MANAGER) {
     this.#transport = transport;
@@ -72,14 +72,9 @@ export class KubeClient {
   async served(resource: Resource, signal?: AbortSignal): Promise<Resource> {
     const { group, versions = [], plural } = resource;
     for (const version of versions) {
-      const asked = this.#served.get(`${group}/${version}`) ?? this.#servedIn(resource, version, signal);
-      this.#served.set(`${group}/${version}`, asked);
-      try {
-        if ((await asked).has(plural)) return version === resource.version ? resource : { ...resource, version };
-      } catch (error) {
-        this.#served.delete(`${group}/${version}`);
-        throw error;
-      }
+      const there = this.#served.get(`${group}/${version}`) ?? (await this.#servedIn(resource, version, signal));
+      this.#served.set(`${group}/${version}`, there);
+      if (there.has(plural)) return version === resource.version ? resource : { ...resource, version };
     }
     return resource;
   }
@@ -198,11 +193,9 @@ export class KubeClient {
   }
 
   /** After the cluster did not know a resource that it had served. */
-  async #forget({ group, versions = [], plural }: Resource): Promise<void> {
-    for (const version of versions) {
-      const asked = this.#served.get(`${group}/${version}`);
-      if ((await asked?.catch(() => undefined))?.has(plural)) this.#served.delete(`${group}/${version}`);
-    }
+  #forget({ group, versions = [], plural }: Resource): void {
+    for (const version of versions)
+      if (this.#served.get(`${group}/${version}`)?.has(plural)) this.#served.delete(`${group}/${version}`);
   }
 
   #put(ref: Ref, path: string, object: object, signal: AbortSignal | undefined): Promise<unknown> {
@@ -229,7 +222,7 @@ export class KubeClient {
     this.#count(verb, resource);
     const answer = await this.#transport.call(request);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
-    if (answer.status === 404) await this.#forget(resource);
+    if (answer.status === 404) this.#forget(resource);
     throw errorOf(answer, { verb, object }, this.#clock.now());
   }
 

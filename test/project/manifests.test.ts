@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { parseRollout } from '../../src/api/validate.ts';
+import { INVENTORY_KINDS } from '../../src/istio/inventory/kinds.ts';
 import { loadSettings } from '../../src/operator/settings.ts';
 
 interface Rule {
@@ -103,11 +104,20 @@ describe('permissions', () => {
     ]);
   });
 
-  it('reach ConfigMaps and definitions only by name', () => {
-    for (const rule of rules.filter(({ resources }) => /configmaps|customresourcedefinitions/.test(resources.join()))) {
-      assert.ok(rule.resourceNames!.length > 0, rule.role);
-      assert.deepEqual(rule.verbs, ['get'], rule.role);
-    }
+  it('reach the ConfigMaps of the control plane only, and let every kind of an inventory be listed', () => {
+    const reading = rules.filter(({ resources }) => resources.includes('configmaps'));
+    assert.deepEqual(
+      reading.map(({ role, verbs }) => [role, ...verbs]),
+      [['Role mtls-rollout-mesh-config', 'list']],
+    );
+    const missing = INVENTORY_KINDS.filter(
+      ({ group, plural }) =>
+        !rules.some(
+          ({ apiGroups, resources, verbs, resourceNames }) =>
+            !resourceNames && apiGroups.includes(group) && resources.includes(plural) && verbs.includes('list'),
+        ),
+    );
+    assert.deepEqual(missing, []);
   });
 });
 
