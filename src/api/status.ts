@@ -125,7 +125,7 @@ export const statusSchema = z.object({
   conditions: z
     .array(
       z.object({
-        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted']),
+        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue']),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string().min(1).max(64),
         message: sentence,

@@ -4,7 +4,6 @@ import type { ProbeSpec, Spec, Wave } from './schema.ts';
 /** Paths of the fields in use whose behaviour does not exist yet; empty when the whole spec is understood. */
 export function unsupportedFields(spec: Spec): string[] {
   const found: [boolean, string][] = [
-    [spec.exceptions.length > 0, 'spec.exceptions'],
     ...spec.strategy.waves.map(unsupportedInWave),
     [spec.strategy.consolidate, 'spec.strategy.consolidate'],
     [spec.schedule !== undefined, 'spec.schedule'],

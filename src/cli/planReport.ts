@@ -2,13 +2,13 @@
 import { formatDuration } from '../api/duration.ts';
 import type { Hazard, Status } from '../api/status.ts';
 import type { Mode } from '../istio/objects.ts';
-import { raise, restore } from '../rollout/intended.ts';
+import { restore } from '../rollout/intended.ts';
 import { type PlannedWave, stepsOf } from '../rollout/plan.ts';
 import { blocks } from '../rollout/preflight.ts';
 import { scopeKey } from '../rollout/scope.ts';
 import { isStrict, type ScopeState } from '../rollout/scopeState.ts';
 import { Situation } from '../rollout/situation.ts';
-import { heldDown, preparation } from '../rollout/stages/preparing.ts';
+import { forecast } from '../rollout/stepWrites.ts';
 import { marked } from '../rollout/stages/rollingBack.ts';
 import { nameOf } from '../rollout/text.ts';
 import type { Input } from '../rollout/world.ts';
@@ -129,15 +129,11 @@ function scopeReport(situation: Situation, state: ScopeState, step: number | und
 /** Preparing first, then STRICT. */
 function writesFor(situation: Situation, state: ScopeState): PlannedWrite[] {
   const { rollout, world } = situation.input;
-  const held = heldDown(situation, state);
-  if (held) return [plannedWrite(held)];
-  const prepared = preparation(situation, state);
-  if (prepared) {
-    const first = plannedWrite(prepared, 'PERMISSIVE');
-    return [first, { verb: 'patch', object: first.object, mode: 'STRICT' }];
-  }
-  const switched = raise(rollout, state, 'STRICT', world.policies);
-  return switched ? [plannedWrite(switched, 'STRICT')] : [];
+  const { prepare, enforce } = forecast(rollout, state, world);
+  return [
+    ...prepare.map(write => plannedWrite(write, write.verb === 'delete' ? undefined : 'PERMISSIVE')),
+    ...enforce.map(write => plannedWrite(write, 'STRICT')),
+  ];
 }
 
 /** A policy whose original is damaged has no way back; the hazards say so. */

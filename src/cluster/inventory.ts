@@ -6,7 +6,7 @@ import { type Ground, type Inventory, InventoryBuilder, type Unseen } from '../i
 import { INVENTORY_KINDS, type InventoryKind, type KindName } from '../istio/inventory/kinds.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
-import { type KubeObject, type Resource, resourceName } from './resource.ts';
+import { type Resource, resourceName } from './resource.ts';
 
 /** What is read once, wherever it is: it has no namespace, or leads from one to others. Templates may be clients. */
 const EVERYWHERE: readonly KindName[] = [
@@ -89,7 +89,7 @@ async function readPart(
 ): Promise<Unseen | undefined> {
   const resource = resourceOf(kind);
   try {
-    for await (const raw of client.list<KubeObject>(resource, { namespace, limit: PAGE[kind.kind], signal }))
+    for await (const raw of client.list(resource, { namespace, limit: PAGE[kind.kind], signal }))
       builder.add(kind.kind, raw);
     return undefined;
   } catch (error) {

@@ -20,8 +20,13 @@ export function slotKey({ namespace, selector }: Slot): string {
 
 /** The policy that Istio obeys among those of the slot. */
 export function holderOf(policies: Policies, slot: Slot): PeerAuthentication | undefined {
+  return inSlot(policies, slot)[0];
+}
+
+/** The policies of the slot, oldest first: Istio obeys that one, and ignores the others. */
+export function inSlot(policies: Policies, slot: Slot): PeerAuthentication[] {
   const key = slotKey(slot);
-  return policies.in(slot.namespace).find(policy => slotKey(slotOf(policy)) === key);
+  return policies.in(slot.namespace).filter(policy => slotKey(slotOf(policy)) === key);
 }
 
 /** Whether `a` protects less than `b`. */

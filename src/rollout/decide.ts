@@ -5,6 +5,7 @@
 import { parseDuration } from '../api/duration.ts';
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
+import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
 import { changesOf, nextRoundAt, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
@@ -27,7 +28,7 @@ const HISTORY = 20;
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
   let status = sinceNow(input.rollout.status ?? {}, input.now);
-  const transitions: Transition[] = [];
+  const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
   if (input.round) {
     if (status.step) transitions.push(...changesOf(status.probes ?? [], input.round, status.step));
     status = { ...status, probes: withRound(status, input.round, input.rollout.spec) };
@@ -120,12 +121,13 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
   const { epoch, now } = situation.input;
   const writes = wait.writes ?? [];
   const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
+  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now)].filter(time => time !== undefined);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
     status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
     writes,
     transitions,
-    ...(wait.nextLookAt === undefined ? {} : { nextLookAt: Math.max(wait.nextLookAt, now) }),
+    ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Status in words and numbers: what the columns, the conditions and the message say about a move. */
 import { setCondition } from '../api/conditions.ts';
 import type { Condition, Status } from '../api/status.ts';
+import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import type { PlannedWave } from './plan.ts';
 import { isStrict } from './scopeState.ts';
@@ -120,10 +121,10 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
       message: drift,
     },
   ];
+  const due = dueExceptions(input.rollout.spec, situation.now);
+  if (due) wanted.push({ type: 'ExceptionsDue', ...due, message: bounded(due.message) });
   const observedGeneration = input.rollout.metadata.generation;
   const now = timestamp(situation.now);
-  return wanted.reduce<Condition[]>(
-    (all, next) => setCondition(all, { ...next, observedGeneration }, now),
-    status.conditions ?? [],
-  );
+  const known = (status.conditions ?? []).filter(({ type }) => due || type !== 'ExceptionsDue');
+  return wanted.reduce<Condition[]>((all, next) => setCondition(all, { ...next, observedGeneration }, now), known);
 }

@@ -2,6 +2,7 @@
 import type { Hazard } from '../api/status.ts';
 import { hazardsOf, meshHazards } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
+import { meantPorts } from './meantPorts.ts';
 import { moveOf, reachOf } from './moves.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
@@ -18,7 +19,10 @@ export function namespacesAtHand({ input }: Situation, states: readonly ScopeSta
 /** Every one of the scopes has an entry, be it empty: it was looked at. */
 export function findingsIn({ input }: Situation, states: readonly ScopeState[], inventory: Inventory): Findings {
   const found = new Map<string, readonly Hazard[]>([[OF_THE_MESH, meshHazards(inventory)]]);
-  for (const state of states)
-    found.set(state.key, hazardsOf(inventory, moveOf(input.rollout, state, input.world, inventory)));
+  const { rollout, world } = input;
+  for (const state of states) {
+    const hazards = hazardsOf(inventory, moveOf(rollout, state, world, inventory));
+    found.set(state.key, [...meantPorts(rollout, state, inventory), ...hazards]);
+  }
   return found;
 }

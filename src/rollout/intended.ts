@@ -5,7 +5,8 @@ import type { Mode, PeerAuthentication } from '../istio/objects.ts';
 import { modeOf, type Policies, portModesOf } from '../istio/policies.ts';
 import { slotKey, weaker } from '../istio/slots.ts';
 import { type Applied, type FieldModes, MANAGED_BY, type Mark, marksAgain, marksFor, NO_MARKS } from './marks.ts';
-import { type Scope, scopeKey, scopeSlot } from './scope.ts';
+import type { ExceptionState } from './excepted.ts';
+import { type Scope, scopeSlot } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
 import { type MergePatch, targetOf, type Write } from './writes.ts';
 
@@ -28,19 +29,47 @@ export function raise(
   policies: Policies,
   at?: string,
 ): Write | undefined {
-  const { scope, holder, mark } = state;
-  const fields = fieldsBelow(state, mode);
+  return brought(rollout, state, { mode, fields: fieldsBelow(state, mode), at }, policies);
+}
+
+/** Brings the policy of an exception to these fields. It belongs to the scope with this key, and goes back with it. */
+export function except(
+  rollout: MtlsRollout,
+  { scope, holder, mark }: ExceptionState,
+  key: string,
+  fields: FieldModes,
+  policies: Policies,
+): Write | undefined {
+  if (Object.keys(fields).length === 0) return undefined;
+  return brought(rollout, { scope, key, holder, mark }, { mode: 'PERMISSIVE', fields, at: undefined }, policies);
+}
+
+/** What a policy is to say, and the mode that was asked for. */
+interface Intent {
+  mode: Mode;
+  fields: FieldModes;
+  at: string | undefined;
+}
+
+function brought(
+  rollout: MtlsRollout,
+  place: Pick<ScopeState, 'scope' | 'key' | 'holder' | 'mark'>,
+  intent: Intent,
+  policies: Policies,
+): Write | undefined {
+  const { scope, key, holder, mark } = place;
+  const { mode, fields, at } = intent;
   const nothing = Object.keys(fields).length === 0;
-  if (!holder)
-    return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, scope, mode, fields, policies, at) };
+  if (!holder) return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, place, intent, policies) };
   const created = mark !== undefined && mark.original !== 'Damaged' && mark.original.kind === 'Nothing';
   const since = nothing ? mark?.applied?.at : at;
-  const applied = appliedTo(scope, mode, together(mark?.applied?.set, fields), created, since);
+  const set = together(mark?.applied?.set, fields);
+  const applied = appliedTo(mode, key, set, created ? newSpec(scope, set) : undefined, since);
   const annotations = mark
     ? marksAgain(rollout, applied)
     : marksFor(rollout, { kind: 'Spec', spec: holder.spec }, applied);
   const current = holder.metadata.annotations ?? {};
-  const marked = Object.entries(annotations).every(([key, value]) => current[key] === value);
+  const marked = Object.entries(annotations).every(([name, value]) => current[name] === value);
   if (marked && nothing) return undefined;
   return { verb: 'patch', target: targetOf(holder), patch: { metadata: { annotations }, spec: specOf(fields) } };
 }
@@ -61,12 +90,11 @@ export function restore(holder: PeerAuthentication, { original, applied }: Mark)
 
 function newPolicy(
   rollout: MtlsRollout,
-  scope: Scope,
-  mode: Mode,
-  fields: FieldModes,
+  { scope, key }: Pick<ScopeState, 'scope' | 'key'>,
+  { mode, fields, at }: Intent,
   policies: Policies,
-  at: string | undefined,
 ): PeerAuthentication {
+  const spec = newSpec(scope, fields);
   return {
     apiVersion: POLICY_API,
     kind: 'PeerAuthentication',
@@ -74,9 +102,9 @@ function newPolicy(
       name: freeName(scope, policies),
       namespace: scope.namespace,
       labels: MANAGED_BY,
-      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(scope, mode, fields, true, at)),
+      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(mode, key, fields, spec, at)),
     },
-    spec: newSpec(scope, fields),
+    spec,
   };
 }
 
@@ -107,9 +135,15 @@ function specOf({ mtls, ports }: FieldModes): Spec {
   };
 }
 
-function appliedTo(scope: Scope, mode: Mode, set: FieldModes, created: boolean, at: string | undefined): Applied {
-  const sum = created ? { sum: checksum(newSpec(scope, set)) } : {};
-  return { mode, scope: scopeKey(scope), set, ...sum, ...(at ? { at } : {}) };
+/** `whole` is the spec of a policy that has nothing but these fields. */
+function appliedTo(
+  mode: Mode,
+  scope: string,
+  set: FieldModes,
+  whole: Spec | undefined,
+  at: string | undefined,
+): Applied {
+  return { mode, scope, set, ...(whole ? { sum: checksum(whole) } : {}), ...(at ? { at } : {}) };
 }
 
 function together(before: FieldModes = {}, now: FieldModes): FieldModes {
@@ -118,15 +152,25 @@ function together(before: FieldModes = {}, now: FieldModes): FieldModes {
 
 /**
  * The fields of a scope's policy that must say this mode to bring the scope there. A field that says nothing inherits;
- * where that gives more than this mode, it stays so.
+ * where that gives more than this mode, it stays so. Ports that an exception keeps open stay PERMISSIVE.
  */
-function fieldsBelow({ scope, holder, effective, ports }: ScopeState, mode: Mode): FieldModes {
+function fieldsBelow({ scope, holder, effective, ports, openPorts, portModes }: ScopeState, mode: Mode): FieldModes {
   const below = (said: Mode | undefined, given: Mode) => (said ? weaker(said, mode) : !weaker(mode, given));
-  if (scope.kind !== 'Workload' || !scope.ports)
-    return below(holder && modeOf(holder), effective.mode) ? { mtls: mode } : {};
   const said = holder && portModesOf(holder);
+  if (scope.kind !== 'Workload' || !scope.ports) {
+    const open = openPorts.filter(port => {
+      const given = portModes.get(port) ?? effective.mode;
+      return given !== 'STRICT' && weaker(said?.get(port) ?? 'DISABLE', 'PERMISSIVE');
+    });
+    const mtls = below(holder && modeOf(holder), effective.mode) ? { mtls: mode } : {};
+    return { ...mtls, ...(open.length > 0 ? { ports: portsAt(open, 'PERMISSIVE') } : {}) };
+  }
   const missing = scope.ports.filter(port => below(said?.get(port), ports.get(port) ?? effective.mode));
-  return missing.length > 0 ? { ports: Object.fromEntries(missing.map(port => [String(port), mode])) } : {};
+  return missing.length > 0 ? { ports: portsAt(missing, mode) } : {};
+}
+
+function portsAt(ports: readonly number[], mode: Mode): Record<string, Mode> {
+  return Object.fromEntries(ports.map(port => [String(port), mode]));
 }
 
 /** Merge patch that gives the fields that still are as they were set their original values, or removes them. */

@@ -2,8 +2,10 @@
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Hazard } from '../api/status.ts';
 import { managerOf } from '../istio/ownership.ts';
+import { type ExceptionState, fieldsAfter, fieldsBefore } from './excepted.ts';
+import { exceptionHazards, exceptionHazardsOf } from './exceptionHazards.ts';
 import type { Plan } from './plan.ts';
-import { isStrict, type ScopeState } from './scopeState.ts';
+import { exceptionsSettled, isStrict, type ScopeState } from './scopeState.ts';
 import { listed, nameOf } from './text.ts';
 import type { World } from './world.ts';
 
@@ -19,16 +21,22 @@ export function targetHazards(
     ...missingNamespaces(rollout, world),
     ...withoutEvidence(rollout, metrics),
     ...unmatchedNames(plan),
+    ...exceptionHazards(rollout, plan),
     ...found,
   ].map(hazard => accepted(hazard, rollout));
 }
 
 /** Hazards of one scope that still has to move; `found` are those that more than policies tell. */
 export function scopeHazards(rollout: MtlsRollout, state: ScopeState, found: readonly Hazard[]): Hazard[] {
-  if (isStrict(state)) return [];
+  const shadowed = shadowedBy(rollout, state);
+  if (isStrict(state)) return shadowed.map(hazard => accepted(hazard, rollout));
   return [
-    ...conflict(rollout, state),
-    ...damaged(state),
+    ...shadowed,
+    ...[state, ...state.exceptions.map(each => exceptionPlace(each, state))].flatMap(place => [
+      ...conflict(rollout, place),
+      ...damaged(place),
+    ]),
+    ...exceptionHazardsOf(state),
     ...found,
     ...exceptionsInside(state),
     ...overlapping(state),
@@ -40,8 +48,13 @@ export function blocks({ severity, accepted: taken }: Hazard): boolean {
   return severity === 'Block' && !taken;
 }
 
+/** STRICT by Istio's rules, but for exceptions of the author and what else the author accepted. */
+export function hasMoved(rollout: MtlsRollout, state: ScopeState): boolean {
+  return state.effective.mode === 'STRICT' && exceptionsSettled(state) && restAccepted(rollout, state);
+}
+
 /** Whether the author took on what keeps the scope from being STRICT throughout. */
-export function exceptionsAccepted(rollout: MtlsRollout, { weakerInside, overlapping: others }: ScopeState): boolean {
+function restAccepted(rollout: MtlsRollout, { weakerInside, overlapping: others }: ScopeState): boolean {
   const { accept } = rollout.spec.preflight;
   const weaker = weakerInside.length === 0 || accept.includes('WeakerPolicy');
   return weaker && (others.length === 0 || accept.includes('OverlappingPolicy'));
@@ -107,8 +120,16 @@ function unmatchedNames({ unmatched }: Plan): Hazard[] {
   }));
 }
 
+type Place = Pick<ScopeState, 'key' | 'holder' | 'mark'>;
+
+/** The slot of an exception that is still to be written, as far as others may hold it. */
+function exceptionPlace(state: ExceptionState, { key }: ScopeState): Place {
+  const isDone = Object.keys({ ...fieldsBefore(state), ...fieldsAfter(state) }).length === 0;
+  return { key, holder: isDone ? undefined : state.holder, mark: state.mark };
+}
+
 /** A policy that somebody else governs: another rollout, or a tool that would write its own version again. */
-function conflict(rollout: MtlsRollout, { key, holder, mark }: ScopeState): Hazard[] {
+function conflict(rollout: MtlsRollout, { key, holder, mark }: Place): Hazard[] {
   if (!holder || mark?.rollout === rollout.metadata.uid) return [];
   const { adopt } = rollout.spec;
   const manager = managerOf(holder);
@@ -128,7 +149,20 @@ function conflict(rollout: MtlsRollout, { key, holder, mark }: ScopeState): Haza
   return [];
 }
 
-function damaged({ key, holder, mark }: ScopeState): Hazard[] {
+/** A policy that somebody has put beside one of ours, later: Istio ignores it, and nobody else says so. */
+function shadowedBy({ metadata }: MtlsRollout, { key, holder, mark, younger }: ScopeState): Hazard[] {
+  if (!holder || mark?.rollout !== metadata.uid) return [];
+  return younger.map(policy => ({
+    code: 'ShadowedPolicy',
+    severity: 'Warn',
+    scope: key,
+    object: nameOf(policy),
+    message: `${nameOf(policy)} does nothing: ${nameOf(holder)}, which this rollout governs, is older in the same place, and Istio obeys only the oldest`,
+    fix: `remove it; to change the mode, change it in ${nameOf(holder)}, or set spec.mode to Revert first`,
+  }));
+}
+
+function damaged({ key, holder, mark }: Place): Hazard[] {
   if (!holder || mark?.original !== 'Damaged') return [];
   return [
     {

@@ -6,7 +6,8 @@ import { listed } from './text.ts';
 import type { Obstacle, World } from './world.ts';
 
 export function refusal(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
-  return unsupported(rollout) ?? misplaced(rollout, world) ?? conflicted(rollout, others, world);
+  const placed = misplaced(rollout, world) ?? misplacedException(rollout, world);
+  return unsupported(rollout) ?? placed ?? conflicted(rollout, others, world);
 }
 
 function unsupported({ spec }: MtlsRollout): Obstacle | undefined {
@@ -38,6 +39,26 @@ function misplaced({ metadata, spec }: MtlsRollout, { rootNamespace }: World): O
       message: `spec.${field} means ${rootNamespace}, the mesh root namespace, whose policies govern the whole mesh; use spec.target.mesh or spec.target.namespaces`,
       lasting: true,
     };
+  return undefined;
+}
+
+/** Outside the root namespace nothing of a rollout may name another one; inside, an exception has to say where it is. */
+function misplacedException({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
+  const inRoot = metadata.namespace === rootNamespace;
+  for (const { name, namespace } of spec.exceptions) {
+    if (!inRoot && namespace !== undefined && namespace !== metadata.namespace)
+      return {
+        reason: 'NotInRootNamespace',
+        message: `exception ${name} names namespace ${namespace}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`,
+        lasting: true,
+      };
+    if (inRoot && (namespace === undefined || namespace === rootNamespace))
+      return {
+        reason: 'InRootNamespace',
+        message: `exception ${name} must name the namespace of its workload: in the mesh root namespace ${rootNamespace} Istio ignores policies with a selector`,
+        lasting: true,
+      };
+  }
   return undefined;
 }
 

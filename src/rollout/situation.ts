@@ -6,9 +6,9 @@ import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
-import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
+import { blocks, hasMoved, scopeHazards, targetHazards } from './preflight.ts';
 import { type Scope, scopeKey } from './scope.ts';
-import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
+import { isDrifted, type ScopeState, scopeState } from './scopeState.ts';
 import { bounded, timestamp } from './text.ts';
 import type { Input } from './world.ts';
 
@@ -60,9 +60,9 @@ export class Situation {
     return this.#states.get(key);
   }
 
-  /** STRICT by Istio's rules, but for exceptions that the author accepted. */
+  /** See `hasMoved`. */
   moved(state: ScopeState): boolean {
-    return state.effective.mode === 'STRICT' && (isStrict(state) || exceptionsAccepted(this.input.rollout, state));
+    return hasMoved(this.input.rollout, state);
   }
 
   drifted(state: ScopeState): boolean {
@@ -169,7 +169,8 @@ export class Situation {
     const key = scopeKey(scope);
     const known = this.#states.get(key);
     if (known) return known;
-    const state = scopeState(scope, this.input.world.policies, this.input.world.rootNamespace);
+    const { rollout, world } = this.input;
+    const state = scopeState(rollout, scope, world.policies, world.rootNamespace);
     this.#states.set(key, state);
     return state;
   }

@@ -9,7 +9,6 @@ const selector = { matchLabels: { app: 'a' } };
 /** What an author writes, and the fields that are refused for it. */
 const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
-  ['exceptions', { exceptions: [{ name: 'e', selector, reason: 'r', until: '2027-01-01' }] }, ['spec.exceptions']],
   ['a schedule, even an empty one', { schedule: {} }, ['spec.schedule']],
   ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
   [
@@ -33,6 +32,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     {
       mode: 'Revert',
       suspend: true,
+      exceptions: [{ name: 'e', selector, reason: 'r', until: '2027-01-01' }],
       strategy: { unit: 'Workload', waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
       probes: [
         { name: 'a', plaintextTraffic: {} },

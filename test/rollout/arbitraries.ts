@@ -73,7 +73,7 @@ export function meshWith(
 /** Raises and performs. */
 export function raiseIn(mesh: TestMesh, of: Scope, mode: Mode): void {
   const { policies } = mesh.world;
-  const write = raise(mesh.rollout, scopeState(of, policies, ROOT), mode, policies);
+  const write = raise(mesh.rollout, scopeState(mesh.rollout, of, policies, ROOT), mode, policies);
   if (write) mesh.perform(write);
 }
 

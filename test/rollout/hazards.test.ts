@@ -174,6 +174,25 @@ describe('preflight', () => {
     mesh.untilPhase('Completed');
   });
 
+  it('tells of a policy that somebody puts into its place later, which Istio ignores, also when all is done', () => {
+    const mesh = new TestMesh({ target: { namespaces: { names: ['ad'] } } }, ['ad']);
+    mesh.untilPhase('Completed');
+    assert.deepEqual(codes(mesh), []);
+    mesh.now += 5000;
+    mesh.putPolicy('ad', 'zz', { mtls: { mode: 'PERMISSIVE' } });
+    mesh.step();
+    assert.equal(mesh.status.phase, 'Completed');
+    const [hazard, ...more] = mesh.status.hazards ?? [];
+    assert.deepEqual(
+      [hazard?.code, hazard?.severity, hazard?.object, more],
+      ['ShadowedPolicy', 'Warn', 'PeerAuthentication ad/zz', []],
+    );
+    assert.match(
+      hazard?.message ?? '',
+      /does nothing: PeerAuthentication ad\/mtls-rollout, which this rollout governs, is older/,
+    );
+  });
+
   it('leaves accepted exceptions as they are and says so at the end', () => {
     const mesh = new TestMesh({ target: { namespaces: { names: ['ad'] } }, preflight: { accept: ['WeakerPolicy'] } }, [
       'ad',
@@ -181,7 +200,7 @@ describe('preflight', () => {
     mesh.putPolicy('ad', 'db', { selector: APP, mtls: { mode: 'PERMISSIVE' } });
     mesh.untilPhase('Completed');
     assert.equal(mesh.mode('ad', { app: 'db' }), 'PERMISSIVE');
-    assert.equal(mesh.status.message, '1 scope STRICT, 1 of them with accepted exceptions');
+    assert.equal(mesh.status.message, '1 scope STRICT, except ad: PeerAuthentication ad/db');
     assert.deepEqual(mesh.status.strict, { done: 0, total: 1 }, 'the count has no exceptions');
   });
 

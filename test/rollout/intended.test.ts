@@ -35,7 +35,7 @@ describe('raising a scope', () => {
       fc.property(situation, fc.constantFrom(...MODES), ({ of, spec, mesh: wide, namespace }, mode) => {
         const mesh = meshWith(of, spec, wide, namespace);
         raiseIn(mesh, of, mode);
-        const { effective } = scopeState(of, mesh.world.policies, ROOT);
+        const { effective } = scopeState(mesh.rollout, of, mesh.world.policies, ROOT);
         assert.ok(!weaker(effective.mode, mode), `${effective.mode} after ${mode}`);
       }),
       { numRuns: 1000 },
@@ -48,7 +48,7 @@ describe('raising a scope', () => {
         const mesh = meshWith(of, spec, wide, namespace);
         raiseIn(mesh, of, mode);
         const { policies } = mesh.world;
-        assert.equal(raise(mesh.rollout, scopeState(of, policies, ROOT), mode, policies), undefined);
+        assert.equal(raise(mesh.rollout, scopeState(mesh.rollout, of, policies, ROOT), mode, policies), undefined);
       }),
     );
   });

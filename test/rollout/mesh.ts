@@ -13,6 +13,7 @@ import type {
   Workload,
 } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
+import type { Findings } from '../../src/rollout/findings.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
 import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
 import { disabledNamespaces } from '../../src/rollout/targets.ts';
@@ -31,6 +32,8 @@ export class TestMesh {
   readonly policies = new Map<string, PeerAuthentication>();
   readonly rules = new Map<string, DestinationRule>();
   readonly services: Service[] = [];
+  /** What an inventory has shown; undefined: nobody looks. */
+  findings: Findings | undefined;
   /** Whether the operator may list DestinationRules. */
   seesRules = true;
   readonly transitions: Transition[] = [];
@@ -77,6 +80,7 @@ export class TestMesh {
       workloads: [...this.workloads],
       rules: this.seesRules ? [...this.rules.values()] : undefined,
       services: this.#servicesRead(),
+      ...(this.findings ? { findings: this.findings } : {}),
     };
   }
 

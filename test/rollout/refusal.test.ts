@@ -49,6 +49,18 @@ describe('a rollout is refused', () => {
       assert.match(refused?.message ?? '', message);
     });
 
+  it('for an exception that reaches into another namespace, or in the root namespace says none', () => {
+    const exception = { name: 'hook', selector: { matchLabels: { app: 'hook' } }, reason: 'x', until: '2027-03-31' };
+    const refused = (home: string, target: Target, namespace?: string) =>
+      refusal(rollout(1, home, target, { exceptions: [{ ...exception, namespace }] }), [], world);
+    assert.match(refused('cart', { namespace: {} }, 'other')?.message ?? '', /^exception hook names namespace other/);
+    assert.match(refused(ROOT, { mesh: {} })?.message ?? '', /^exception hook must name the namespace of its workload/);
+    assert.equal(refused(ROOT, { mesh: {} }, ROOT)?.reason, 'InRootNamespace');
+    assert.equal(refused('cart', { namespace: {} }, 'cart'), undefined);
+    assert.equal(refused('cart', { namespace: {} }), undefined);
+    assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
+  });
+
   it('for fields that this version does not do, by their names', () => {
     const refused = refusal(rollout(1, 'cart', { namespace: {} }, { drift: 'Correct' }), [], world);
     assert.equal(refused?.reason, 'Unsupported');

@@ -22,7 +22,7 @@ const workload = z.strictObject({
   ports: containerPorts.describe('Container ports to move. None: the whole workload.'),
 });
 
-const labelsOf = (item: z.output<typeof workload>) =>
+const labelsOf = (item: { selector: z.output<typeof workloadSelector> }) =>
   JSON.stringify(Object.entries(item.selector.matchLabels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
 const workloads = ruled(keyedByName(z.array(workload).min(1).max(256), 'workloads'), {
@@ -60,6 +60,9 @@ const exception = z.strictObject({
     .describe('Last day of the exception, such as 2027-03-31.'),
 });
 
-export const exceptions = keyedByName(z.array(exception).max(256), 'exceptions')
+export const exceptions = ruled(keyedByName(z.array(exception).max(256), 'exceptions'), {
+  holds: list => new Set(list.map(item => `${item.namespace ?? ''} ${labelsOf(item)}`)).size === list.length,
+  message: 'two exceptions must not have the same selector: make them one, with the ports of both',
+})
   .default([])
   .describe('Ports or workloads that stay PERMISSIVE, with a reason and an end date.');

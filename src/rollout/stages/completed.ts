@@ -1,8 +1,8 @@
 /** Nothing is left to move. */
 import type { Move } from '../move.ts';
 import type { Situation } from '../situation.ts';
-import { isStrict } from '../scopeState.ts';
-import { counted } from '../text.ts';
+import { openParts, type ScopeState } from '../scopeState.ts';
+import { counted, listed, nameOf } from '../text.ts';
 
 export function completed(situation: Situation): Move {
   const states = [...situation.states()];
@@ -20,8 +20,8 @@ export function completed(situation: Situation): Move {
       stalled: hole?.code ?? 'NoScopes',
     };
   }
-  const excepted = states.filter(state => !isStrict(state)).length;
-  const exceptions = excepted > 0 ? `, ${excepted} of them with accepted exceptions` : '';
+  const parts = states.flatMap(state => exceptFor(state).map(part => `${state.key}: ${part}`));
+  const exceptions = parts.length > 0 ? `, except ${listed(parts, 8)}` : '';
   return {
     kind: 'Wait',
     phase: 'Completed',
@@ -29,4 +29,9 @@ export function completed(situation: Situation): Move {
     on: '',
     message: `${counted(states.length, 'scope')} STRICT${exceptions}`,
   };
+}
+
+/** What of a scope is less than STRICT: exceptions of the author, and policies that the author accepted. */
+function exceptFor(state: ScopeState): string[] {
+  return [...openParts(state), ...[...state.weakerInside, ...state.overlapping].map(nameOf)];
 }

@@ -1,11 +1,11 @@
 /** Enforcing: STRICT is written, read back, and seen in force on the pods. */
 import type { Status, StepStatus } from '../../api/status.ts';
 import { closedGate, interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
-import { raise } from '../intended.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from '../rounds.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
+import { enforcements } from '../stepWrites.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
 import { again, resumed } from './again.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
@@ -67,7 +67,7 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
     const names = listed(left.map(({ key }) => key));
     return failed(situation, status, step, `STRICT could not be written to ${names} ${untilText(step, deadline)}`);
   }
-  const writes = left.flatMap(state => raise(input.rollout, state, 'STRICT', input.world.policies) ?? []);
+  const writes = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
   return {
     kind: 'Wait',
     phase: 'Enforcing',

@@ -4,17 +4,17 @@ import { closedGate, interfered } from '../gates.ts';
 import { enter, type Move, onward } from '../move.ts';
 import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
 import type { Situation } from '../situation.ts';
+import { heldDown } from '../stepWrites.ts';
 import { listed, timestamp } from '../text.ts';
 import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
-import { heldDown } from './preparing.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
 import { again } from './again.ts';
 
 export function observing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
   if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
-  const writes = states.flatMap(state => heldDown(situation, state) ?? []);
+  const writes = states.flatMap(state => heldDown(situation.input.rollout, state) ?? []);
   const disturbed = interfered(situation, step, states);
   if (disturbed && writes.length === 0) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const closed = closedGate(situation, step, states);

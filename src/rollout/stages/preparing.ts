@@ -3,17 +3,11 @@
  * permissions, webhooks and conflicts show before anything can break.
  */
 import type { Status, StepStatus } from '../../api/status.ts';
-import type { PeerAuthentication } from '../../istio/objects.ts';
-import { modeOf, portModesOf } from '../../istio/policies.ts';
 import { closedGate, suspended } from '../gates.ts';
-import { restore, raise } from '../intended.ts';
 import { enter, type Move, onward } from '../move.ts';
-import type { Mark } from '../marks.ts';
-import type { Scope } from '../scope.ts';
-import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
+import { preparations } from '../stepWrites.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
-import type { Write } from '../writes.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { leaving } from './leaving.ts';
@@ -28,7 +22,7 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
   const way = leaving(situation, step, states);
   if (way) return way;
   if (moved) return doneByOthers(situation, step);
-  const writes = states.flatMap(state => preparation(situation, state) ?? []);
+  const writes = states.flatMap(state => preparations(situation.input.rollout, state, situation.input.world.policies));
   if (writes.length > 0) {
     return {
       kind: 'Wait',
@@ -47,33 +41,4 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
     severity: 'Normal',
     ...about(step),
   });
-}
-
-/** What is written for a scope that has not moved, before anybody looks for plaintext. */
-export function preparation(situation: Situation, state: ScopeState): Write | undefined {
-  const { rollout, world } = situation.input;
-  if (situation.moved(state)) return undefined;
-  const held = heldDown(situation, state);
-  if (held) return held;
-  const weak = state.effective.mode === 'DISABLE';
-  if (state.holder && !weak && !situation.drifted(state)) return undefined;
-  return raise(rollout, state, 'PERMISSIVE', world.policies);
-}
-
-/** Takes an explicit PERMISSIVE of ours away where a wider policy has become STRICT by other hands. */
-export function heldDown(situation: Situation, state: ScopeState): Write | undefined {
-  const { scope, holder, mark, inherited, effective } = state;
-  const ours = holder && mark?.rollout === situation.uid && mark.applied?.mode === 'PERMISSIVE';
-  if (!ours || inherited !== 'STRICT' || effective.mode === 'STRICT') return undefined;
-  return inheritedBefore(scope, holder, mark.original) ? restore(holder, mark) : undefined;
-}
-
-/** Whether the scope took its mode from a wider one before the rollout came; else the original would hold it down. */
-function inheritedBefore(scope: Scope, holder: PeerAuthentication, original: Mark['original']): boolean {
-  if (original === 'Damaged') return false;
-  if (original.kind === 'Nothing') return true;
-  const before = { ...holder, spec: original.spec };
-  const said = portModesOf(before);
-  const ports = scope.kind === 'Workload' ? (scope.ports ?? []) : [];
-  return modeOf(before) === undefined && ports.every(port => said.get(port) === undefined);
 }

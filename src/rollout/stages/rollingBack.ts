@@ -104,12 +104,16 @@ function rollbackText({ extent, wave, scopes }: RollbackStatus): string {
 export function marked({ input, plan, uid }: Situation): Marked[] {
   const { world } = input;
   const order = new Map([...plan.scopes.values()].map(({ scope }, place) => [slotKey(scopeSlot(scope)), place]));
+  const places = new Map([...plan.scopes.keys()].map((key, place) => [key, place]));
+  // an exception goes right after its scope: sooner, it would leave its ports STRICT for a moment
+  const orderOf = (policy: PeerAuthentication, { applied }: Mark) =>
+    order.get(slotKey(slotOf(policy))) ?? (places.get(applied?.scope ?? '') ?? Infinity) - 0.5;
   const namespaces = new Set([...world.namespaces.map(({ name }) => name), world.rootNamespace]);
   const found: Marked[] = [];
   for (const namespace of namespaces)
     for (const policy of world.policies.in(namespace)) {
       const mark = markOf(policy);
-      if (mark?.rollout === uid) found.push({ policy, mark, order: order.get(slotKey(slotOf(policy))) ?? Infinity });
+      if (mark?.rollout === uid) found.push({ policy, mark, order: orderOf(policy, mark) });
     }
   return found.sort((a, b) => b.order - a.order || (nameOf(a.policy) < nameOf(b.policy) ? -1 : 1));
 }

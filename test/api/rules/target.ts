@@ -97,9 +97,18 @@ export const targetCases: RuleCase[] = [
   },
   {
     rule: 'unique exceptions',
-    good: withTarget({ exceptions: [exception, { ...exception, name: 'other' }] }),
-    bad: withTarget({ exceptions: [exception, exception] }),
+    good: withTarget({
+      exceptions: [exception, { ...exception, name: 'other', selector: { matchLabels: { app: 'b' } } }],
+    }),
+    bad: withTarget({ exceptions: [exception, { ...exception, namespace: 'elsewhere' }] }),
     problem: 'spec.exceptions: names of exceptions must be unique',
+  },
+  {
+    rule: 'exceptions of different selectors',
+    good: withTarget({ exceptions: [exception, { ...exception, name: 'other', namespace: 'elsewhere' }] }),
+    bad: withTarget({ exceptions: [exception, { ...exception, name: 'other' }] }),
+    problem: 'spec.exceptions: two exceptions must not have the same selector',
+    operatorOnly: true,
   },
   {
     rule: 'an exception ends on a day that exists',
