@@ -34,8 +34,10 @@ export function dueTransitions({ conditions = [] }: Status, spec: Pick<Spec, 'ex
   const due = dueExceptions(spec, now);
   const before = conditions.find(({ type }) => type === 'ExceptionsDue');
   if (due?.status !== 'True' || before?.reason === due.reason) return [];
-  const reason = due.reason === 'Expired' ? 'ExceptionsExpired' : 'ExceptionsExpireSoon';
-  return [{ reason, message: `exceptions ${due.message}`, severity: 'Warning' }];
+  const message = `exceptions ${due.message}`;
+  return due.reason === 'Expired'
+    ? [{ reason: 'ExceptionsExpired', message, severity: 'Warning' }]
+    : [{ reason: 'ExceptionsExpireSoon', message, severity: 'Warning' }];
 }
 
 /** The last day is still inside; days are UTC. */

@@ -6,12 +6,12 @@ import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { enforcements } from '../stepWrites.ts';
-import { clockTime, counted, listed, timestamp } from '../text.ts';
+import { bounded, clockTime, counted, listed, timestamp } from '../text.ts';
 import { again, resumed } from './again.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { failed, paused } from './failed.ts';
-import { about, doubtText, stepText } from './story.ts';
+import { about, doubtText, LONGEST_REASON, stepText } from './story.ts';
 
 /** Evidence older than two rounds (or this, if that is longer) is no longer fresh when the first write is due. */
 const FRESH = 60_000;
@@ -56,7 +56,10 @@ function halfWritten(situation: Situation, status: Status, step: StepStatus, clo
       step,
       `the rest of the step could not follow ${untilText(step, deadline)}: ${closed.message}`,
     );
-  return { ...closed, nextLookAt: deadline };
+  // not stalled: it ends by itself
+  const { stalled: _, message, ...held } = closed;
+  const back = `; what is STRICT already goes back after ${clockTime(deadline, situation.now)}`;
+  return { ...held, message: bounded(message, LONGEST_REASON) + back, nextLookAt: deadline };
 }
 
 /** Some scopes are not STRICT yet. */
