@@ -138,7 +138,9 @@ describe('STRICT that is not seen in force', () => {
     mesh.perform(first);
     mesh.putPolicy('cart', 'narrow', { selector: { matchLabels: { app: 'db' } }, mtls: { mode: 'PERMISSIVE' } });
     mesh.step();
-    assert.equal(mesh.condition('Stalled')?.reason, 'WeakerPolicy');
+    assert.equal(mesh.status.summary?.waitingOn, 'WeakerPolicy');
+    assert.equal(mesh.condition('Stalled')?.status, 'False', 'it ends by itself');
+    assert.match(mesh.status.message ?? '', /WeakerPolicy.*; what is STRICT already goes back after /);
     mesh.untilPhase('RolledBack');
     assert.match(mesh.status.rollback?.reason ?? '', /^the rest of the step could not follow .*WeakerPolicy/);
     assert.equal(mesh.policy('ad'), undefined);
