@@ -58,7 +58,7 @@ export function destinationRuleIndex(rules: Iterable<DestinationRule>): Destinat
 }
 
 /** Rules for chosen workloads first, then the oldest (`sortConfigBySelectorAndCreationTime`). */
-function inMergeOrder(a: DestinationRule, b: DestinationRule): number {
+export function inMergeOrder(a: DestinationRule, b: DestinationRule): number {
   return Number(!a.spec.workloadSelector) - Number(!b.spec.workloadSelector) || byAge(a, b);
 }
 
@@ -77,7 +77,7 @@ function file(rule: DestinationRule, tables: Tables): void {
 }
 
 /** A name without dots means a service of the rule's own namespace; anything else is taken as it is. */
-function qualified(host: string, namespace: string): string {
+export function qualified(host: string, namespace: string): string {
   return host === '*' || host.includes('.') ? host : fqdn(host, namespace);
 }
 

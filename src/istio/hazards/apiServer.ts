@@ -3,6 +3,7 @@ import type { Inventory } from '../inventory/inventory.ts';
 import type { Callback } from '../inventory/shapes.ts';
 import { ownerName, serviceNamed, type Struck, struckBehind } from './backends.ts';
 import type { Family, Finding, Move } from './family.ts';
+import { exceptionFor } from './findings.ts';
 
 export const apiServer: Family = {
   codes: [
@@ -28,8 +29,8 @@ export const apiServer: Family = {
   find: (inventory, move) =>
     inventory.callbacks.flatMap(callback => {
       if (!move.namespaces.includes(callback.service.namespace)) return [];
-      const [struck] = struckByCallback(inventory, move, callback);
-      return struck ? [finding(callback, struck)] : [];
+      const [first, ...others] = struckByCallback(inventory, move, callback);
+      return first ? [finding(callback, first, others)] : [];
     }),
 };
 
@@ -38,7 +39,8 @@ function struckByCallback(inventory: Inventory, move: Move, { service }: Callbac
   return called ? struckBehind(move, called, service.port) : [];
 }
 
-function finding({ kind, name, webhook, service, fails }: Callback, { pod, port }: Struck): Finding {
+function finding({ kind, name, webhook, service, fails }: Callback, first: Struck, others: readonly Struck[]): Finding {
+  const { pod, port } = first;
   const isApi = kind === 'APIService';
   const what = isApi
     ? `the API ${name}`
@@ -56,5 +58,6 @@ function finding({ kind, name, webhook, service, fails }: Callback, { pod, port 
     object: `${kind} ${name}`,
     message: `the API server calls ${what} through Service ${service.namespace}/${service.name} on container port ${port} of ${ownerName(pod)} without mutual TLS; ${harm}`,
     fix: `keep container port ${port} PERMISSIVE with an entry in spec.exceptions`,
+    ...exceptionFor([first, ...others], `the API server calls ${what}, without mutual TLS`),
   };
 }

@@ -2,9 +2,37 @@
 import type { Hazard } from '../../api/status.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { apiServer } from './apiServer.ts';
-import type { Code, Family, Move } from './family.ts';
+import { clientRules } from './clientRules.ts';
+import { clients } from './clients.ts';
+import { controlPlane } from './controlPlane.ts';
+import { exposure } from './exposure.ts';
+import type { Code, Family, Finding, Move } from './family.ts';
+import { hiddenServices } from './hiddenServices.ts';
+import { inbound } from './inbound.ts';
+import { kubelet } from './kubelet.ts';
+import { membership } from './membership.ts';
+import { policies } from './policies.ts';
+import { scraping } from './scraping.ts';
+import { services } from './services.ts';
+import { traffic } from './traffic.ts';
+import { virtualMachines } from './virtualMachines.ts';
 
-const FAMILIES: readonly Family[] = [apiServer];
+const FAMILIES: readonly Family[] = [
+  apiServer,
+  membership,
+  clients,
+  kubelet,
+  scraping,
+  exposure,
+  clientRules,
+  services,
+  inbound,
+  hiddenServices,
+  policies,
+  virtualMachines,
+  controlPlane,
+  traffic,
+];
 
 /** Of a kind that cannot be read: what would be found with it. */
 const UNKNOWN: Code = {
@@ -17,9 +45,20 @@ const UNKNOWN: Code = {
 /** Every code that findings about inventories carry, with what it means. */
 export const CODES: readonly Code[] = [...FAMILIES.flatMap(({ codes }) => codes), UNKNOWN];
 
+/** A hazard as a person gets to see it: with the exception that would be its way out. */
+export type FoundHazard = Hazard & Pick<Finding, 'exception'>;
+
 /** What will break, or make an answer wrong, when the scope goes STRICT. */
-export function hazardsOf(inventory: Inventory, move: Move): Hazard[] {
+export function findingsOf(inventory: Inventory, move: Move): FoundHazard[] {
   return FAMILIES.flatMap(({ find }) => find(inventory, move)).map(finding => ({ ...finding, scope: move.key }));
+}
+
+/** The same as status holds them. */
+export function hazardsOf(inventory: Inventory, move: Move): Hazard[] {
+  return findingsOf(inventory, move).map(finding => {
+    const { exception: _, ...hazard } = finding;
+    return hazard;
+  });
 }
 
 /** What stands in the way of any scope. */

@@ -19,8 +19,21 @@ export interface Move {
   hardens: (pod: SeenPod, port: number) => boolean;
 }
 
+/** What an entry of `spec.exceptions` must say to take a finding away. */
+interface Exemption {
+  namespace: string;
+  /** Labels that pick the pods. */
+  selector: Record<string, string>;
+  /** Of containers. */
+  ports: number[];
+  reason: string;
+}
+
 /** A finding before it is known which scope it is about. */
-export type Finding = Omit<Hazard, 'accepted' | 'scope'>;
+export interface Finding extends Omit<Hazard, 'accepted' | 'scope'> {
+  /** Where an exception is the way out. Never part of a status, which has no such field. */
+  exception?: Exemption;
+}
 
 /** One code of a family. A code never changes its meaning; docs/hazards has a page for each. */
 export interface Code {

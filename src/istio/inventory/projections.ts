@@ -39,6 +39,7 @@ export function seenService(raw: unknown): SeenService {
     annotations: labelsOf(meta['annotations']),
     type: textOf(spec['type']) || 'ClusterIP',
     headless: spec['clusterIP'] === 'None',
+    externalName: textOf(spec['externalName']),
     externalIps: texts(spec['externalIPs']),
     selector: labelsOf(spec['selector']),
     ports: listOf(spec['ports']).map(port => ({
@@ -199,26 +200,30 @@ export function seenAuthorizationPolicy(raw: unknown): SeenAuthorizationPolicy {
 export function seenNetworkPolicy(raw: unknown): SeenNetworkPolicy {
   const { spec, name, namespace } = partsOf(raw);
   const ingress = listOf(spec['ingress']);
-  const ports = ingress.map(rule => (Array.isArray(rule['ports']) ? listOf(rule['ports']) : undefined));
+  const ports = ingress.map(rule => openPorts(listOf(rule['ports'])));
   const types = texts(spec['policyTypes']);
   const { matchExpressions, matchLabels } = fieldsOf(spec['podSelector']);
   return {
     namespace,
     name,
     selector: listOf(matchExpressions).length > 0 ? undefined : labelsOf(matchLabels),
-    ingressPorts: ports.some(list => list === undefined)
-      ? undefined
-      : ports
-          .flatMap(list => list ?? [])
-          .flatMap(({ protocol, port }) => ((protocol ?? 'TCP') === 'TCP' ? [portRef(port)] : [])),
+    ingressPorts: ports.some(list => list === undefined) ? undefined : ports.flatMap(list => list ?? []),
     governsIngress: types.length === 0 || types.includes('Ingress'),
   };
 }
 
+/** Undefined: every TCP port. An entry without port means all of its protocol, and no entry means all there are. */
+function openPorts(ports: Fields[]): SeenNetworkPolicy['ingressPorts'] {
+  const tcp = ports.filter(({ protocol }) => (protocol ?? 'TCP') === 'TCP');
+  if (ports.length === 0 || tcp.some(({ port }) => port === undefined)) return undefined;
+  return tcp.map(({ port, endPort }) => ({ from: portRef(port), to: portRef(endPort ?? port) }));
+}
+
 export function seenBinding(kind: SeenBinding['kind'], raw: unknown): SeenBinding {
   const { spec, name, namespace } = partsOf(raw);
-  const service = textOf(fieldsOf(spec['serviceRef'])['name']);
-  return { kind, namespace, name, service, targetType: textOf(spec['targetType']) };
+  const ref = fieldsOf(spec['serviceRef']);
+  const [service, targetType] = [textOf(ref['name']), textOf(spec['targetType'])];
+  return { kind, namespace, name, service, port: portRef(ref['port']), targetType };
 }
 
 /** Undefined for a Deployment that is no istiod. */

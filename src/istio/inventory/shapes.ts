@@ -60,6 +60,8 @@ export interface SeenService {
   annotations: Record<string, string>;
   type: string;
   headless: boolean;
+  /** The name that it stands for, where its type is ExternalName. */
+  externalName: string;
   externalIps: string[];
   /** Empty: its endpoints are somebody's own doing. */
   selector: Record<string, string>;
@@ -165,7 +167,7 @@ export interface SeenNetworkPolicy {
   /** Undefined: it has expressions, which are not evaluated. */
   selector: Record<string, string> | undefined;
   /** TCP ports that may be reached from somewhere; undefined: some rule names none, so all may. */
-  ingressPorts: PortRef[] | undefined;
+  ingressPorts: { from: PortRef; to: PortRef }[] | undefined;
   governsIngress: boolean;
 }
 
@@ -176,6 +178,8 @@ export interface SeenBinding {
   name: string;
   /** For a TargetGroupBinding. */
   service: string;
+  /** Of the Service; 0 where none is given. */
+  port: PortRef;
   targetType: string;
 }
 

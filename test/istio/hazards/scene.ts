@@ -17,7 +17,9 @@ import { selects } from '../../../src/istio/policies.ts';
 /** An inventory of the documents. Every kind in them must be one that an inventory knows. */
 export function inventoryOf(yaml: string, mesh: Partial<MeshSettings> = {}, more: Partial<Ground> = {}): Inventory {
   const builder = new InventoryBuilder();
-  for (const raw of loadAll(yaml) as { apiVersion: string; kind: string }[]) {
+  for (const raw of loadAll(yaml) as ({ apiVersion: string; kind: string } | null)[]) {
+    // what a trailing line of dashes leaves
+    if (raw === null) continue;
     const kind = kindOf(raw.apiVersion, raw.kind);
     assert.ok(kind, `${raw.apiVersion} ${raw.kind} is no kind of an inventory`);
     builder.add(kind, raw);
