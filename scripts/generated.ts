@@ -1,6 +1,7 @@
-/** The files that are generated from the schema, as text: the CRD and the reference page. */
+/** The files that are generated from the sources, as text: the CRD, the reference page, and the list of hazards. */
 import { dump } from 'js-yaml';
 import { buildCrd } from '../src/api/crd.ts';
+import { renderHazardIndex } from './hazardIndex.ts';
 import { renderReference } from './reference.ts';
 
 const HEADER = '# Generated from src/api by `npm run generate`. Do not edit.\n';
@@ -12,5 +13,6 @@ export function generatedFiles(): { path: string; text: string }[] {
     // noRefs: parts that occur twice are written twice, not as YAML anchors.
     { path: 'crds/mtlsrollout.io_mtlsrollouts.yaml', text: HEADER + dump(crd, { noRefs: true, lineWidth: 120 }) },
     { path: 'docs/reference.md', text: renderReference(crd) },
+    { path: 'docs/hazards/README.md', text: renderHazardIndex() },
   ];
 }

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import { errorOf, KubeError } from './errors.ts';
 import { apiVersionOf, collectionPath, describeRef, objectPath, resourceName } from './resource.ts';
 import type { KubeObject, Ref, Resource } from './resource.ts';
+import { ServedVersions } from './servedVersions.ts';
 import type { KubeRequest, KubeStream, Transport } from './transport.ts';
 
 /** Who wrote a field, in `managedFields` of everything the operator writes. */
@@ -51,8 +52,9 @@ export class KubeClient {
   /** Names whoever writes, in everything that is written. */
   readonly #author: { fieldManager: string };
   readonly #counts = new Map<string, number>();
-  /** Names of resources that the cluster serves, by group and version. */
-  readonly #served = new Map<string, ReadonlySet<string>>();
+  readonly #versions = new ServedVersions((resource, path, signal) =>
+    this.#read('get', resource, path.slice('/apis/'.length), withSignal({ method: 'GET', path }, signal)),
+  );
 
   constructor(transport: Transport, clock: Clock, fieldManager: string = FIELD_MANAGER) {
     this.#transport = transport;
@@ -65,18 +67,9 @@ export class KubeClient {
     return this.#counts;
   }
 
-  /**
-   * The resource in the first of its versions that the cluster serves; as it is where it has only one, or where the
-   * cluster serves none of them. What is served is asked once, and again after it was not found.
-   */
-  async served(resource: Resource, signal?: AbortSignal): Promise<Resource> {
-    const { group, versions = [], plural } = resource;
-    for (const version of versions) {
-      const there = this.#served.get(`${group}/${version}`) ?? (await this.#servedIn(resource, version, signal));
-      this.#served.set(`${group}/${version}`, there);
-      if (there.has(plural)) return version === resource.version ? resource : { ...resource, version };
-    }
-    return resource;
+  /** See `ServedVersions`. */
+  served(resource: Resource, signal?: AbortSignal): Promise<Resource> {
+    return this.#versions.served(resource, signal);
   }
 
   async get<T = KubeObject>(ref: Ref, signal?: AbortSignal): Promise<T> {
@@ -174,30 +167,6 @@ export class KubeClient {
     return { ...ref, resource: await this.served(ref.resource, signal) };
   }
 
-  async #servedIn(resource: Resource, version: string, signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
-    const path = `/apis/${resource.group}/${version}`;
-    const about = { ...resource, plural: 'resources' };
-    try {
-      const body = await this.#read(
-        'get',
-        about,
-        path.slice('/apis/'.length),
-        withSignal({ method: 'GET', path }, signal),
-      );
-      const { resources = [] } = body as { resources?: { name?: unknown }[] };
-      return new Set(resources.flatMap(({ name }) => (typeof name === 'string' ? [name] : [])));
-    } catch (error) {
-      if (error instanceof KubeError && error.kind === 'NotFound') return new Set();
-      throw error;
-    }
-  }
-
-  /** After the cluster did not know a resource that it had served. */
-  #forget({ group, versions = [], plural }: Resource): void {
-    for (const version of versions)
-      if (this.#served.get(`${group}/${version}`)?.has(plural)) this.#served.delete(`${group}/${version}`);
-  }
-
   #put(ref: Ref, path: string, object: object, signal: AbortSignal | undefined): Promise<unknown> {
     const body = { apiVersion: apiVersionOf(ref.resource), kind: ref.resource.kind, ...object };
     const request = withSignal({ method: 'PUT', path, query: this.#author, body }, signal);
@@ -222,7 +191,7 @@ export class KubeClient {
     this.#count(verb, resource);
     const answer = await this.#transport.call(request);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
-    if (answer.status === 404) this.#forget(resource);
+    if (answer.status === 404) this.#versions.forget(resource);
     throw errorOf(answer, { verb, object }, this.#clock.now());
   }
 

@@ -18,7 +18,7 @@ import { isLasting, performAll, sameStatus } from './carryOut.ts';
 import { Echoes } from './echoes.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
-import { LOOK_FOR_HAZARDS_MS } from './hazardWatch.ts';
+import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
 import type { Pacer } from './pacer.ts';
 
@@ -36,12 +36,8 @@ export interface ReconcilerOptions extends Observer, Sources {
 
 /** Until the caches have caught up with our own writes. */
 const CATCH_UP_MS = 20;
-/** What cannot be seen, or stands in the way without being watched (as Services do), is looked for again. */
-const LOOK_AGAIN_MS = 30_000;
 /** The first time sooner: an API server that has just started forbids what it allows a moment later. */
 const LOOK_SOON_MS = 2_000;
-/** Workloads are not watched, so those that appear later are found by looking. */
-const WORKLOADS_MS = 300_000;
 
 /** Status, log and an event say already what went wrong; it only has to be tried again later. */
 export class Reported extends KubeError {}
@@ -100,7 +96,7 @@ export class Reconciler {
     if (input.obstacle && decision.status.phase === 'Refused')
       this.#announce(rollout, input.obstacle, rollout.status ?? {});
     if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
-    const look = lookAgain(rollout, input, decision);
+    const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
   }
 
@@ -236,16 +232,4 @@ function decided(input: Input): Decision | { defect: Obstacle } {
       },
     };
   }
-}
-
-function lookAgain(
-  { spec }: MtlsRollout,
-  { now, obstacle, world }: Input,
-  { nextLookAt }: Decision,
-): number | undefined {
-  if (obstacle && !obstacle.lasting) return now + LOOK_AGAIN_MS;
-  if (world.findings?.size) return Math.min(nextLookAt ?? Infinity, now + LOOK_FOR_HAZARDS_MS);
-  if (world.services.size > 0) return Math.min(nextLookAt ?? Infinity, now + LOOK_AGAIN_MS);
-  if (spec.strategy.unit !== 'Workload' || spec.target.workloads) return nextLookAt;
-  return Math.min(nextLookAt ?? Infinity, now + WORKLOADS_MS);
 }

@@ -1,11 +1,12 @@
 /** Ports that the API server calls: it has no identity in the mesh, so it speaks to them without mutual TLS. */
-import type { Inventory } from '../inventory/inventory.ts';
 import type { Callback } from '../inventory/shapes.ts';
-import { ownerName, serviceNamed, type Struck, struckBehind } from './backends.ts';
-import type { Family, Finding, Move } from './family.ts';
+import { ownerName, type Struck } from './backends.ts';
+import type { Family, Finding } from './family.ts';
 import { exceptionFor } from './findings.ts';
+import { reachedServices } from './reach.ts';
 
 export const apiServer: Family = {
+  about: 'What the API server calls',
   codes: [
     {
       code: 'WebhookPort',
@@ -26,17 +27,24 @@ export const apiServer: Family = {
       needs: ['APIService', 'Service', 'Pod'],
     },
   ],
-  find: (inventory, move) =>
-    inventory.callbacks.flatMap(callback => {
-      if (!move.namespaces.includes(callback.service.namespace)) return [];
-      const [first, ...others] = struckByCallback(inventory, move, callback);
-      return first ? [finding(callback, first, others)] : [];
-    }),
+  find: (inventory, move) => {
+    const reached = new Map(reachedServices(inventory, move).map(each => [placeOf(each.service), each.struck]));
+    const told = new Set<string>();
+    return inventory.callbacks.flatMap(callback => {
+      const { kind, name, service } = callback;
+      const struck = (reached.get(placeOf(service)) ?? []).filter(each => each.servicePort.port === service.port);
+      const [first, ...others] = struck;
+      // webhooks of one configuration on one port are one trouble
+      const trouble = `${kind} ${name} ${placeOf(service)} ${first?.port}`;
+      if (!first || told.has(trouble)) return [];
+      told.add(trouble);
+      return [finding(callback, first, others)];
+    });
+  },
 };
 
-function struckByCallback(inventory: Inventory, move: Move, { service }: Callback): Struck[] {
-  const called = serviceNamed(inventory, service.namespace, service.name);
-  return called ? struckBehind(move, called, service.port) : [];
+function placeOf({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
 }
 
 function finding({ kind, name, webhook, service, fails }: Callback, first: Struck, others: readonly Struck[]): Finding {

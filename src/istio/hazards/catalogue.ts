@@ -17,7 +17,33 @@ import { services } from './services.ts';
 import { traffic } from './traffic.ts';
 import { virtualMachines } from './virtualMachines.ts';
 
-const FAMILIES: readonly Family[] = [
+/** Kinds that could not be read: what would be found with them is unknown, not absent. */
+const unseenKinds: Family = {
+  about: 'What cannot be seen',
+  codes: [
+    {
+      code: 'Unknown',
+      severity: 'Warn',
+      title: 'a kind of object cannot be read, so that some hazards cannot be told',
+      needs: [],
+    },
+  ],
+  find: () => [],
+  findInMesh: ({ unseen }) =>
+    unseen.map(({ kind, problem, permission }) => {
+      const codes = CODES.filter(({ needs }) => needs.includes(kind)).map(({ code }) => code);
+      return {
+        code: 'Unknown',
+        severity: 'Warn',
+        object: kind,
+        message: `whether there is ${codes.join(', ') || 'a hazard'} cannot be told: ${problem}`,
+        fix: `allow to ${permission}`,
+      };
+    }),
+};
+
+/** In the order in which people should read of them. */
+export const FAMILIES: readonly Family[] = [
   apiServer,
   membership,
   clients,
@@ -32,18 +58,11 @@ const FAMILIES: readonly Family[] = [
   virtualMachines,
   controlPlane,
   traffic,
+  unseenKinds,
 ];
 
-/** Of a kind that cannot be read: what would be found with it. */
-const UNKNOWN: Code = {
-  code: 'Unknown',
-  severity: 'Warn',
-  title: 'a kind of object cannot be read, so that some hazards cannot be told',
-  needs: [],
-};
-
 /** Every code that findings about inventories carry, with what it means. */
-export const CODES: readonly Code[] = [...FAMILIES.flatMap(({ codes }) => codes), UNKNOWN];
+export const CODES: readonly Code[] = FAMILIES.flatMap(({ codes }) => codes);
 
 /** A hazard as a person gets to see it: with the exception that would be its way out. */
 export type FoundHazard = Hazard & Pick<Finding, 'exception'>;
@@ -63,18 +82,5 @@ export function hazardsOf(inventory: Inventory, move: Move): Hazard[] {
 
 /** What stands in the way of any scope. */
 export function meshHazards(inventory: Inventory): Hazard[] {
-  return [...FAMILIES.flatMap(({ findInMesh }) => findInMesh?.(inventory) ?? []), ...unknowns(inventory)];
-}
-
-function unknowns({ unseen }: Inventory): Hazard[] {
-  return unseen.map(({ kind, problem, permission }) => {
-    const codes = CODES.filter(({ needs }) => needs.includes(kind)).map(({ code }) => code);
-    return {
-      code: UNKNOWN.code,
-      severity: UNKNOWN.severity,
-      object: kind,
-      message: `whether there is ${codes.join(', ') || 'a hazard'} cannot be told: ${problem}`,
-      fix: `allow to ${permission}`,
-    };
-  });
+  return FAMILIES.flatMap(({ findInMesh }) => findInMesh?.(inventory) ?? []);
 }

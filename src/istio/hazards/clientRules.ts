@@ -9,6 +9,7 @@ import { type Order, rulesInForce } from './rulesInForce.ts';
 import { listed, path } from './wording.ts';
 
 export const clientRules: Family = {
+  about: 'What DestinationRules make clients do',
   codes: [
     {
       code: 'PlaintextRule',

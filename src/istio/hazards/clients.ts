@@ -12,12 +12,13 @@ import { listed, ports } from './wording.ts';
 const PROXY_USER = 1337;
 
 export const clients: Family = {
+  about: 'Clients without mutual TLS',
   codes: [
     {
       code: 'UnmeshedClient',
       severity: 'Block',
       title: 'a workload without proxy that names a Service of the scope',
-      needs: ['Pod', 'Service'],
+      needs: ['Pod', 'Service', 'Deployment', 'StatefulSet', 'DaemonSet', 'Rollout'],
     },
     {
       code: 'UnmeshedJob',

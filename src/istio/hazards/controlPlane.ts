@@ -8,6 +8,7 @@ import { olderControlPlane, releaseOf } from './versions.ts';
 import { listed, path } from './wording.ts';
 
 export const controlPlane: Family = {
+  about: 'The control plane',
   codes: [
     {
       code: 'AutoMtlsOff',

@@ -13,6 +13,7 @@ const NEG = 'cloud.google.com/neg';
 const ALB_TARGET = 'alb.ingress.kubernetes.io/target-type';
 
 export const exposure: Family = {
+  about: 'Ways in from outside',
   codes: [
     {
       code: 'IngressOutsideMesh',

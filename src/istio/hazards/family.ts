@@ -46,6 +46,8 @@ export interface Code {
 }
 
 export interface Family {
+  /** What the family is about, as a heading. */
+  about: string;
   codes: readonly Code[];
   /** Findings about one scope. */
   find: (inventory: Inventory, move: Move) => Finding[];

@@ -9,6 +9,7 @@ import { type Reached, reachedServices } from './reach.ts';
 import { listed, path } from './wording.ts';
 
 export const hiddenServices: Family = {
+  about: 'Services that clients do not know',
   codes: [
     {
       code: 'HiddenService',

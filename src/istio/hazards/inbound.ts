@@ -5,6 +5,7 @@ import { byWorkload, declaredPorts, isTcp, leftOutBy, selectedPods } from './rea
 import { path, ports } from './wording.ts';
 
 export const inbound: Family = {
+  about: 'Ports past the sidecar',
   codes: [
     {
       code: 'ExcludedInboundPort',

@@ -17,6 +17,7 @@ const REWRITE = 'sidecar.istio.io/rewriteAppHTTPProbers';
 const HOOKS_SINCE = 1025;
 
 export const kubelet: Family = {
+  about: 'What the kubelet sends',
   codes: [
     {
       code: 'ProbeNotRewritten',

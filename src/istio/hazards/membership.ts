@@ -11,6 +11,7 @@ const DATA_PLANE = 'istio.io/dataplane-mode';
 const INJECT = 'sidecar.istio.io/inject';
 
 export const membership: Family = {
+  about: 'Who is in the mesh',
   codes: [
     {
       code: 'UnmeshedWorkload',

@@ -11,6 +11,7 @@ import { declaredPorts, isTcp, selectedPods } from './reach.ts';
 import { listed, path } from './wording.ts';
 
 export const policies: Family = {
+  about: 'Policies that do not do what they seem to',
   codes: [
     {
       code: 'DeadPolicy',

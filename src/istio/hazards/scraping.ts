@@ -10,6 +10,7 @@ import { declaredPorts, isTcp, type Reached, reachedServices, selectedPods } fro
 import { listed, ports } from './wording.ts';
 
 export const scraping: Family = {
+  about: 'How metrics are scraped',
   codes: [
     {
       code: 'ScrapedPort',

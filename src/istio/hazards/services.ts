@@ -10,6 +10,7 @@ import { olderControlPlane } from './versions.ts';
 import { listed, path, ports } from './wording.ts';
 
 export const services: Family = {
+  about: 'Services and protocols',
   codes: [
     {
       code: 'UncoveredPort',

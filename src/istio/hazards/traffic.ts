@@ -8,6 +8,7 @@ import { byWorkload, declaredPorts, goesStrict, isTcp, reachedServices, selected
 import { listed, path } from './wording.ts';
 
 export const traffic: Family = {
+  about: 'What else decides about connections',
   codes: [
     {
       code: 'NetworkPolicyWithoutHbone',

@@ -4,6 +4,7 @@ import type { Family } from './family.ts';
 import { listed, path } from './wording.ts';
 
 export const virtualMachines: Family = {
+  about: 'Endpoints outside the cluster',
   codes: [
     {
       code: 'PlainWorkloadEntry',

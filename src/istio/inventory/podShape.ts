@@ -40,16 +40,17 @@ export function seenTemplate(kind: string, raw: unknown): SeenPod | undefined {
   const { metadata: labelled, spec: podSpec } = fieldsOf(jobSpec['template']);
   if (fieldsOf(spec)['replicas'] === 0 || fieldsOf(spec)['suspend'] === true || isOver(kind, raw)) return undefined;
   if (listOf(ownerReferences).some(({ controller }) => controller === true)) return undefined;
+  const shape = shapeOf(fieldsOf(podSpec), fieldsOf(labelled));
   return {
-    ...shapeOf(fieldsOf(podSpec), fieldsOf(labelled)),
+    ...shape,
     name: '',
     owner: { kind, name: textOf(name) },
     namespace: textOf(namespace),
     created: 0,
     replicas: countOf(fieldsOf(spec)['replicas']) || 1,
     foretold: true,
-    mesh: 'None',
-    proxied: false,
+    // a proxy may be in the template already, put there by hand
+    ...membership(fieldsOf(podSpec), shape.labels, shape.annotations),
   };
 }
 
