@@ -7,6 +7,7 @@ import { apiCalls } from './bench/apiCalls.ts';
 import { decisions } from './bench/decisions.ts';
 import { type Figure, page } from './bench/figure.ts';
 import { memory } from './bench/memory.ts';
+import { planning } from './bench/planning.ts';
 import { Bundle } from './bench/operatorProcess.ts';
 import { startUp } from './bench/startUp.ts';
 import { throughput } from './bench/throughput.ts';
@@ -19,6 +20,7 @@ interface Part {
 const PARTS: Record<string, Part> = {
   'api-calls': { title: 'API calls, Online Boutique in 11 namespaces, virtual time', measure: apiCalls },
   decisions: { title: 'Decisions of the core, one thread', measure: decisions },
+  planning: { title: 'Plan and hazards of a whole mesh', measure: planning },
   'start-up': { title: 'Start of the bundled operator', measure: startUp },
   throughput: { title: 'Namespaces to STRICT without soak, HTTP on loopback', measure: throughput },
   memory: { title: 'Memory of the bundled operator', measure: memory },
