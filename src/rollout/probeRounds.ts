@@ -20,7 +20,7 @@ export function roundsOf({ when, plaintextTraffic, enforcement }: ProbeSpec): re
 }
 
 /** Probes of the spec in a kind of round; undefined: the default set, which only the operator knows. */
-export function probesIn({ probes }: Pick<Spec, 'probes'>, kind: RoundKind): ProbeSpec[] | undefined {
+function probesIn({ probes }: Pick<Spec, 'probes'>, kind: RoundKind): ProbeSpec[] | undefined {
   return probes.length === 0 ? undefined : probes.filter(probe => roundsOf(probe).includes(kind));
 }
 

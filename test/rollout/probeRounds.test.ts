@@ -1,7 +1,6 @@
 /** Each probe has its own pace and its own limits; one that only watches decides nothing. */
 import assert from 'node:assert/strict';
-import type { ProbeSpec, SpecInput } from '../../src/api/schema.ts';
-import { specSchema } from '../../src/api/schema.ts';
+import { type SpecInput, specSchema } from '../../src/api/schema.ts';
 import type { Verdict } from '../../src/api/status.ts';
 import { roundsOf } from '../../src/rollout/probeRounds.ts';
 import type { RoundKind } from '../../src/rollout/world.ts';
@@ -40,7 +39,7 @@ describe('when a probe looks', () => {
   ];
   for (const [given, expected] of cases)
     it(`${JSON.stringify(given)} is ${expected.join(' and ') || 'only when all is done'}`, () => {
-      const [probe] = specSchema.shape.probes.parse([{ name: 'p', ...given }]) as ProbeSpec[];
+      const [probe] = specSchema.shape.probes.parse([{ name: 'p', ...given }]);
       assert.deepEqual(roundsOf(probe!), expected);
     });
 });
@@ -55,11 +54,11 @@ describe('a probe with a pace of its own', () => {
         .slice(1);
     assert.ok(
       gaps('ready').every(gap => gap === 90_000),
-      `${gaps('ready').join()}`,
+      gaps('ready').join(),
     );
     assert.ok(
       gaps('plain').every(gap => gap === 30_000),
-      `${gaps('plain').join()}`,
+      gaps('plain').join(),
     );
     assert.equal(soaks(looks, 'ready').length, 2);
   });
