@@ -9,6 +9,7 @@ import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
 import { type Scope, scopeKey } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
+import { type Selection, selectionOf, unselectableHazards } from './selection.ts';
 import { bounded, timestamp } from './text.ts';
 import type { Input } from './world.ts';
 
@@ -25,6 +26,7 @@ export class Situation {
   readonly plan: Plan;
   readonly pace: Pace;
   readonly targetHazards: readonly Hazard[];
+  readonly selection: Selection;
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
 
@@ -33,8 +35,13 @@ export class Situation {
     const { interval, successes, failureLimit, progressDeadline } = rollout.spec.analysis;
     this.input = input;
     this.plan = planOf(rollout, world);
-    const ofMesh = world.findings?.get(OF_THE_MESH) ?? [];
-    this.targetHazards = targetHazards(rollout, world, this.plan, metrics, ofMesh);
+    this.selection = selectionOf(
+      rollout,
+      world,
+      [...this.plan.scopes.values()].map(({ scope }) => scope),
+    );
+    const found = [...unselectableHazards(this.selection), ...(world.findings?.get(OF_THE_MESH) ?? [])];
+    this.targetHazards = targetHazards(rollout, world, this.plan, metrics, found);
     this.pace = {
       interval: parseDuration(interval),
       successes,
@@ -158,7 +165,12 @@ export class Situation {
 
   #hazardsOf(state: ScopeState): Hazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
-    return scopeHazards(this.input.rollout, state, [...this.pinning(state).hazards, ...found]);
+    const shared = this.selection.shared.get(state.key);
+    return scopeHazards(this.input.rollout, state, [
+      ...(shared ? [shared] : []),
+      ...this.pinning(state).hazards,
+      ...found,
+    ]);
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

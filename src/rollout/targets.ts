@@ -33,7 +33,9 @@ export function candidates(rollout: MtlsRollout, world: World): Candidate[] {
   if (strategy.unit === 'Namespace')
     return namespaces.map(({ name, labels }) => ({ scope: { kind: 'Namespace' as const, namespace: name }, labels }));
   const names = new Set(namespaces.map(({ name }) => name));
-  const inTarget = world.workloads.filter(({ namespace }) => names.has(namespace)).toSorted(byName);
+  const inTarget = world.workloads
+    .filter(({ namespace, selector }) => names.has(namespace) && Object.keys(selector).length > 0)
+    .toSorted(byName);
   const slots = new Set<string>();
   return inTarget.flatMap(workload => {
     const scope = workloadScope(workload);
@@ -86,11 +88,20 @@ function portsSay(policy: PeerAuthentication): boolean {
   return [...portModesOf(policy).values()].includes('DISABLE');
 }
 
-/** Kinds of workloads as kubectl abbreviates them. */
-const SHORT_KINDS: Readonly<Record<string, string>> = { StatefulSet: 'sts', DaemonSet: 'ds' };
+/** Kinds of workloads as kubectl abbreviates them, or nearly so; a Deployment is called by its name alone. */
+const SHORT_KINDS: Readonly<Record<string, string>> = {
+  Deployment: '',
+  StatefulSet: 'sts',
+  DaemonSet: 'ds',
+  Job: 'job',
+  CronJob: 'cj',
+  Rollout: 'ro',
+  ReplicaSet: 'rs',
+  Pod: 'po',
+};
 
-function workloadScope({ namespace, name, kind, selector }: Workload): Scope {
-  const controller = SHORT_KINDS[kind];
+export function workloadScope({ namespace, name, kind, selector }: Workload): Scope {
+  const controller = Object.hasOwn(SHORT_KINDS, kind) ? SHORT_KINDS[kind] : kind.toLowerCase();
   return { kind: 'Workload', namespace, name, ...(controller ? { controller } : {}), selector };
 }
 

@@ -51,4 +51,47 @@ describe('a rollout of workloads', () => {
       .filter(({ metadata }) => metadata.namespace === 'ad');
     assert.deepEqual(left, []);
   });
+
+  it('finds them by their controllers, where the kind is served, and among the pods that none of them runs', async () => {
+    const { template } = (deployment('ad', 'canary') as { spec: { template: object } }).spec;
+    const bare = podOf('bare', 1);
+    const held = podOf('held', 2) as { metadata: object };
+    const ownerReferences = [
+      { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', name: 'canary', uid: 'u', controller: true },
+    ];
+    const bench = new Bench([
+      ...scene(SMALL_SHOP),
+      definition('argoproj.io', 'Rollout', 'rollouts'),
+      {
+        apiVersion: 'argoproj.io/v1alpha1',
+        kind: 'Rollout',
+        metadata: { name: 'canary', namespace: 'ad' },
+        spec: { template },
+      },
+      bare,
+      { ...held, metadata: { ...held.metadata, ownerReferences } },
+      rollout({ ...SPEC, mode: 'Plan', strategy: { unit: 'Workload' } }),
+    ]);
+    await bench.start();
+    await bench.untilPhase('Planned');
+    bench.end();
+    const keys = [...new Set(bench.status().waves?.map(({ total }) => total))];
+    assert.deepEqual(keys, [3], 'the Rollout, the bare pod, and the pod of the scene');
+  });
 });
+
+/** A kind that somebody else defines, of which nothing is checked. */
+function definition(group: string, kind: string, plural: string): object {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+      versions: [{ name: 'v1alpha1', served: true, storage: true, schema }],
+    },
+  };
+}

@@ -1,5 +1,6 @@
 /** Nothing is left to move. */
 import type { Move } from '../move.ts';
+import { leftOutText } from '../selection.ts';
 import type { Situation } from '../situation.ts';
 import { isStrict } from '../scopeState.ts';
 import { counted } from '../text.ts';
@@ -27,6 +28,6 @@ export function completed(situation: Situation): Move {
     phase: 'Completed',
     step: null,
     on: '',
-    message: `${counted(states.length, 'scope')} STRICT${exceptions}`,
+    message: `${counted(states.length, 'scope')} STRICT${exceptions}${leftOutText(situation.selection, situation.input.world)}`,
   };
 }
