@@ -6,7 +6,6 @@ export function unsupportedFields(spec: Spec): string[] {
   const found: [boolean, string][] = [
     [spec.exceptions.length > 0, 'spec.exceptions'],
     ...spec.strategy.waves.map(unsupportedInWave),
-    [spec.strategy.consolidate, 'spec.strategy.consolidate'],
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
     [spec.destinationRules === 'Always', 'spec.destinationRules'],

@@ -2,12 +2,14 @@
 import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
 import type { Hazard, Status, StepStatus } from '../api/status.ts';
+import type { PeerAuthentication } from '../istio/objects.ts';
+import { slotKey, slotOf } from '../istio/slots.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
-import { type Scope, scopeKey } from './scope.ts';
+import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
 import { type Selection, selectionOf, unselectableHazards } from './selection.ts';
 import { bounded, timestamp } from './text.ts';
@@ -29,6 +31,7 @@ export class Situation {
   readonly selection: Selection;
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
+  #bySlot: ReadonlyMap<string, ScopeState> | undefined;
 
   constructor(input: Input) {
     const { rollout, world, metrics } = input;
@@ -166,11 +169,21 @@ export class Situation {
   #hazardsOf(state: ScopeState): Hazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
     const shared = this.selection.shared.get(state.key);
-    return scopeHazards(this.input.rollout, state, [
+    return scopeHazards(this.input.rollout, { ...state, weakerInside: this.#lastingIn(state) }, [
       ...(shared ? [shared] : []),
       ...this.pinning(state).hazards,
       ...found,
     ]);
+  }
+
+  /** What stays weaker inside the scope: not the policies of scopes of the plan that are still to move. */
+  #lastingIn(state: ScopeState): readonly PeerAuthentication[] {
+    if (state.weakerInside.length === 0) return state.weakerInside;
+    this.#bySlot ??= new Map([...this.states()].map(each => [slotKey(scopeSlot(each.scope)), each]));
+    return state.weakerInside.filter(policy => {
+      const other = this.#bySlot?.get(slotKey(slotOf(policy)));
+      return !other || other === state || this.moved(other);
+    });
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

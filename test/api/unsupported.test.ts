@@ -17,7 +17,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { strategy: { waves: [wave, { name: 'b', names: ['y'], approval: 'Required' }] } },
     ['spec.strategy.waves[1].approval'],
   ],
-  ['consolidate', { strategy: { consolidate: true } }, ['spec.strategy.consolidate']],
   ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
   ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
   [
@@ -33,7 +32,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     {
       mode: 'Revert',
       suspend: true,
-      strategy: { unit: 'Workload', waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
+      strategy: { unit: 'Workload', consolidate: true, waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
       probes: [
         { name: 'a', plaintextTraffic: {} },
         { name: 'b', enforcement: {} },
@@ -49,11 +48,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  [
-    'several at once',
-    { drift: 'Correct', strategy: { consolidate: true } },
-    ['spec.strategy.consolidate', 'spec.drift'],
-  ],
+  ['several at once', { drift: 'Correct', schedule: {} }, ['spec.schedule', 'spec.drift']],
 ];
 
 describe('unsupportedFields', () => {
