@@ -47,6 +47,8 @@ export function projectWorkload(raw: unknown, kind: string = textOf(fieldsOf(raw
   const [namespace, name] = [textOf(meta['namespace']), textOf(meta['name'])];
   if (!Object.hasOwn(GROUPS, kind) || !namespace || !name) return undefined;
   if (isListed(controllerOf(meta)) || (kind === 'Job' && isOver(fieldsOf(status)))) return undefined;
+  // such a Rollout has no pods but those that its Deployment describes
+  if (kind === 'Rollout' && fieldsOf(fieldsOf(spec)['workloadRef'])['kind'] === 'Deployment') return undefined;
   const podLabels = templateLabels(kind, fieldsOf(spec));
   const own = OWN_SELECTOR.has(kind) ? plainSelector(fieldsOf(spec)['selector']) : undefined;
   return {

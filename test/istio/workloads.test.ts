@@ -81,6 +81,13 @@ describe('workloads', () => {
   });
 });
 
+describe('a Rollout that refers to a Deployment', () => {
+  it('is no workload beside it', () => {
+    const spec = { workloadRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'cart' } };
+    assert.equal(projectWorkload({ metadata, spec }, 'Rollout'), undefined);
+  });
+});
+
 describe('pods', () => {
   it('that nobody controls are workloads, as long as they run', () => {
     const pod = { metadata: { ...metadata, labels: CART } };

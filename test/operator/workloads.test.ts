@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { SpecInput } from '../../src/api/schema.ts';
 import { Bench, connectionLost } from './harness.ts';
-import { deployment, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
+import { deployment, namespace, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
 
 const NAMES = ['one', 'two', 'three'];
 const SPEC: SpecInput = {
@@ -77,6 +77,24 @@ describe('a rollout of workloads', () => {
     bench.end();
     const keys = [...new Set(bench.status().waves?.map(({ total }) => total))];
     assert.deepEqual(keys, [3], 'the Rollout, the bare pod, and the pod of the scene');
+  });
+});
+
+describe('the workloads of many namespaces', () => {
+  it('are read with one list of each kind, and those of other namespaces left aside', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `team-${n}`);
+    const bench = new Bench([
+      ...scene(SMALL_SHOP),
+      ...names.flatMap(name => [namespace(name), deployment(name)]),
+      deployment('cart'),
+      rollout({ ...SPEC, mode: 'Plan', target: { namespaces: { names } }, strategy: { unit: 'Workload' } }),
+    ]);
+    await bench.start();
+    await bench.untilPhase('Planned');
+    bench.end();
+    assert.deepEqual(bench.status().strict, { done: 0, total: 20 });
+    const lists = bench.calls.filter(({ path }) => path.endsWith('/deployments'));
+    assert.ok(lists.every(({ path }) => path === '/apis/apps/v1/deployments'));
   });
 });
 

@@ -45,7 +45,7 @@ function deletes(mesh: TestMesh): string[] {
 function reasons(mesh: TestMesh, wanted: RegExp): string[] {
   return mesh.transitions
     .filter(({ reason }) => wanted.test(reason))
-    .map(({ reason, scopes }) => `${reason} ${scopes}`);
+    .map(({ reason, scopes }) => `${reason} ${scopes?.join()}`);
 }
 
 describe('consolidation', () => {

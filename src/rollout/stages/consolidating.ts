@@ -20,7 +20,7 @@ import { about, doubtText, stepText } from './story.ts';
 const SETTLE = 5_000;
 
 /** The begin: the first policy that may go. Undefined when there is none, or nothing is to be put away. */
-export function consolidation(situation: Situation, { phase: _, ...status }: Status): Move | undefined {
+export function consolidation(situation: Situation, status: Status): Move | undefined {
   if (!consolidates(situation.input.rollout)) return undefined;
   const next = narrower(situation).find(each => removal(situation, each));
   const wave = situation.plan.waves.at(-1);
@@ -28,7 +28,9 @@ export function consolidation(situation: Situation, { phase: _, ...status }: Sta
   const at = timestamp(situation.now);
   const of = stepsOf(situation.plan);
   const state = situation.state(next.key);
-  return consolidating(situation, status, {
+  // whether the rollout was held before says nothing about what has not begun
+  const { phase: _, ...fresh } = status;
+  return consolidating(situation, fresh, {
     index: of,
     of,
     wave: wave.name,
