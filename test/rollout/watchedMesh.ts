@@ -251,10 +251,11 @@ export class WatchedMesh {
   #lower(): void {
     const now = modesOf(this.mesh.policies.values());
     const undone = modesOf(withoutRollout(this.mesh.policies.values()));
+    const gone = modesOf(withoutRollout(this.mesh.policies.values(), true));
     for (const [port, floor] of this.#floor)
       this.#floor.set(
         port,
-        [floor, now.get(port)!, undone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
+        [floor, now.get(port)!, undone.get(port)!, gone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
       );
   }
 }
