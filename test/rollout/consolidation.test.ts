@@ -156,6 +156,15 @@ describe('consolidation', () => {
     mesh.until(({ phase }) => phase === 'Completed' && mesh.policies.size === 2);
   });
 
+  it('leaves the policy of a namespace that hides a younger and weaker one', () => {
+    const mesh = wholeMesh();
+    mesh.until(({ step }) => step?.wave === 'mesh');
+    mesh.putPolicy('cart', 'young', { mtls: { mode: 'PERMISSIVE' } });
+    mesh.untilPhase('Completed');
+    assert.equal(mesh.mode('cart'), 'STRICT');
+    assert.deepEqual(names(mesh), ['cart/mtls-rollout', 'cart/young', `${ROOT}/mtls-rollout`]);
+  });
+
   it('puts away what a workload that is gone has left behind', () => {
     const mesh = workloads();
     mesh.until(({ step }) => step?.wave === 'consolidate');

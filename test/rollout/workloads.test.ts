@@ -71,6 +71,8 @@ describe('a selector', () => {
     assert.deepEqual(hazards(mesh), []);
     mesh.untilPhase('Completed');
     assert.equal(mesh.policies.size, 1);
+    mesh.addWorkload('shop', 'a-first', { kind: 'Job', selector: { app: 'web' } });
+    assert.deepEqual(shape(planIn(mesh)), ['rest: shop/web'], 'called after what stays');
   });
 
   it('that is found nowhere leaves the workload out, which the end does not hide', () => {

@@ -49,7 +49,7 @@ export function consolidating(situation: Situation, status: Status, step: StepSt
   const left = narrower(situation);
   const there = left.filter(each => each.key === step.scopes[0]);
   const weak = weakened(situation, step, there.length === 0);
-  if (weak) return stopped(step, `${weak.key} is ${weak.effective.mode}`, weak);
+  if (weak) return stopped(step, `${weak.key} is not STRICT throughout, and moves first`, weak);
   const closed = closedGate(situation, step, []);
   if (closed) return closed;
   if (wasHeld(situation, status, step)) return resumed(situation, step);
