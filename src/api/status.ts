@@ -12,6 +12,7 @@ const STAGES = [
   'Observing',
   'Enforcing',
   'Soaking',
+  'Consolidating',
   'Done',
   'RollingBack',
   'RolledBack',
@@ -23,6 +24,7 @@ export const PHASES = [
   'Observing',
   'Enforcing',
   'Soaking',
+  'Consolidating',
   'RollingBack',
   'RolledBack',
   'Reverted',
@@ -41,7 +43,9 @@ const step = z.object({
   scopes: z.array(z.string().max(127)).max(500).describe('What moves in this step: namespace, or namespace/workload.'),
   since: time.describe('Begin of the stage.'),
   startedAt: time.describe('Begin of the step.'),
-  changedAt: time.optional().describe('When STRICT was first written.'),
+  changedAt: time
+    .optional()
+    .describe('When STRICT was first written; in Consolidating, when the policy was seen to be gone.'),
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),

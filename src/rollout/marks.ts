@@ -32,6 +32,8 @@ export interface Applied {
   set: FieldModes;
   /** Checksum of the spec while it holds these fields and nothing else, on policies that the rollout created. */
   sum?: string;
+  /** Name of the exception that the policy is for; absent on that of the scope itself. */
+  exception?: string;
   /** When it left DISABLE with its clients pinned; RFC 3339. */
   at?: string;
 }

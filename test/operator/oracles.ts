@@ -142,8 +142,9 @@ function checkPins(
 /** STRICT is only ever written by a step that said so before, and to nothing else. */
 function checkIntent(place: string, statuses: Map<string, Status>, where: string): void {
   const [namespace = ''] = place.split('/');
+  const about = (scope: string) => scope === '(mesh)' || scope.split('/')[0] === namespace;
   const announced = [...statuses.values()].some(
-    ({ step }) => step?.stage === 'Enforcing' && step.changedAt !== undefined && step.scopes.includes(namespace),
+    ({ step }) => step?.stage === 'Enforcing' && step.changedAt !== undefined && step.scopes.some(about),
   );
   assert.ok(announced, `${place} became STRICT ${where} and no status had announced it`);
 }

@@ -88,11 +88,17 @@ const shared = {
 };
 
 const meshSpec = fc
-  .record({ ...shared, target, waves, unit: fc.constantFrom('Namespace' as const, 'Workload' as const) })
+  .record({
+    ...shared,
+    target,
+    waves,
+    unit: fc.constantFrom('Namespace' as const, 'Workload' as const),
+    consolidate: fc.boolean(),
+  })
   .map(
-    ({ waves: list, unit, ...spec }): SpecInput => ({
+    ({ waves: list, unit, consolidate, ...spec }): SpecInput => ({
       ...spec,
-      strategy: { waves: list, unit: 'mesh' in spec.target ? 'Namespace' : unit },
+      strategy: { waves: list, unit: 'mesh' in spec.target ? 'Namespace' : unit, consolidate },
     }),
   );
 
