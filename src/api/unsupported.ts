@@ -9,7 +9,6 @@ export function unsupportedFields(spec: Spec): string[] {
     [spec.strategy.consolidate, 'spec.strategy.consolidate'],
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.destinationRules === 'Always', 'spec.destinationRules'],
     [spec.drift === 'Correct', 'spec.drift'],
     [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],

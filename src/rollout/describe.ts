@@ -21,7 +21,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     .hazards()
     .slice(0, MOST_HAZARDS)
     .map(hazard => ({ ...hazard, object: bounded(hazard.object, 400), message: bounded(hazard.message) }));
-  const { step: _, hazards: __, rollback, ...rest } = status;
+  const { step: _, hazards: __, settlingSince: ___, rollback, ...rest } = status;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -30,6 +30,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,

@@ -3,6 +3,8 @@ import type { Hazard } from '../api/status.ts';
 import { hazardsOf, meshHazards } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import { moveOf, reachOf } from './moves.ts';
+import { clientRulesOf, rulesAfter } from './clientRules.ts';
+import type { Fronts } from './fronts.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 
@@ -15,10 +17,25 @@ export function namespacesAtHand({ input }: Situation, states: readonly ScopeSta
   return [...new Set(states.flatMap(({ scope }) => reachOf(scope, input.world)))];
 }
 
-/** Every one of the scopes has an entry, be it empty: it was looked at. */
-export function findingsIn({ input }: Situation, states: readonly ScopeState[], inventory: Inventory): Findings {
-  const found = new Map<string, readonly Hazard[]>([[OF_THE_MESH, meshHazards(inventory)]]);
-  for (const state of states)
-    found.set(state.key, hazardsOf(inventory, moveOf(input.rollout, state, input.world, inventory)));
+/**
+ * Every one of the scopes has an entry, be it empty: it was looked at. What will be written for the clients of a scope
+ * before it goes STRICT counts as written.
+ */
+export function findingsIn(
+  { input }: Situation,
+  states: readonly ScopeState[],
+  inventory: Inventory,
+  fronts: Fronts,
+): Findings {
+  const { rollout, world } = input;
+  const ofMesh = meshHazards(inventory).filter(
+    ({ code }) => code !== 'AutoMtlsOff' || rollout.spec.destinationRules === 'Never',
+  );
+  const found = new Map<string, readonly Hazard[]>([[OF_THE_MESH, ofMesh]]);
+  for (const state of states) {
+    const { wanted } = clientRulesOf(rollout, world, state, fronts.get(state.key) ?? []);
+    const ready = { ...inventory, rules: rulesAfter(inventory.rules, wanted) };
+    found.set(state.key, hazardsOf(ready, moveOf(rollout, state, world, ready)));
+  }
   return found;
 }

@@ -24,6 +24,8 @@ export interface Wait {
   on: string;
   /** Waiting for what, since when, until when, and what unblocks it. */
   message: string;
+  /** Since when every original is restored while rules for clients still stand; RFC 3339. */
+  settlingSince?: string;
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];

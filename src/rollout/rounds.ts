@@ -60,12 +60,14 @@ export function withRound({ probes = [] }: Status, { observations }: Round, spec
 
 /** A clock that went back must not make a stage wait for the future: what would have begun later begins now. */
 export function sinceNow(status: Status, now: number): Status {
-  const { step } = status;
-  if (!step) return status;
+  const { step, settlingSince } = status;
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
+  const settling = settlingSince ? { settlingSince: past(settlingSince) } : {};
+  if (!step) return { ...status, ...settling };
   const { since, changedAt, pinsAt, lastRoundAt } = step;
   return {
     ...status,
+    ...settling,
     step: {
       ...step,
       since: past(since),

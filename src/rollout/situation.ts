@@ -2,11 +2,13 @@
 import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
 import type { Hazard, Status, StepStatus } from '../api/status.ts';
+import { type ClientRules, clientRulesOf } from './clientRules.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, exceptionsAccepted, scopeHazards, targetHazards } from './preflight.ts';
+import { type ClientRule, clientRuleOf } from './ruleMarks.ts';
 import { type Scope, scopeKey } from './scope.ts';
 import { isDrifted, isStrict, type ScopeState, scopeState } from './scopeState.ts';
 import { bounded, timestamp } from './text.ts';
@@ -27,6 +29,7 @@ export class Situation {
   readonly targetHazards: readonly Hazard[];
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
+  readonly #clientRules = new Map<string, ClientRules>();
 
   constructor(input: Input) {
     const { rollout, world, metrics } = input;
@@ -107,6 +110,25 @@ export class Situation {
     return known;
   }
 
+  /** What the clients of the scope have to be told before it goes STRICT. */
+  clientRules(state: ScopeState): ClientRules {
+    const { rollout, world } = this.input;
+    const fronts = world.fronts?.get(state.key) ?? [];
+    const known = this.#clientRules.get(state.key) ?? clientRulesOf(rollout, world, state, fronts);
+    this.#clientRules.set(state.key, known);
+    return known;
+  }
+
+  /** Rules for clients that this rollout has written, in the namespaces that it may reach. */
+  ownClientRules(): ClientRule[] {
+    const { rules = [], namespaces } = this.input.world;
+    const reach = new Set(namespaces.map(({ name }) => name));
+    const found = rules
+      .filter(({ metadata }) => reach.has(metadata.namespace))
+      .flatMap(rule => clientRuleOf(rule) ?? []);
+    return found.filter(({ rollout }) => rollout === this.uid);
+  }
+
   /** Pins of this rollout, and those that another one, which is gone, has left on these scopes. */
   pins(states: readonly ScopeState[] = []): Pin[] {
     const { rules = [], namespaces } = this.input.world;
@@ -158,7 +180,11 @@ export class Situation {
 
   #hazardsOf(state: ScopeState): Hazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
-    return scopeHazards(this.input.rollout, state, [...this.pinning(state).hazards, ...found]);
+    return scopeHazards(this.input.rollout, state, [
+      ...this.pinning(state).hazards,
+      ...this.clientRules(state).hazards,
+      ...found,
+    ]);
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

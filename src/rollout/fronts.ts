@@ -1,0 +1,99 @@
+/** The Services that lead to the pods of a scope, as an inventory shows them: what rules for clients are about. */
+import { effectiveModes } from '../istio/effectiveMode.ts';
+import { containerPort, ownerName, podsBehind, struckBehind } from '../istio/hazards/backends.ts';
+import type { Move } from '../istio/hazards/family.ts';
+import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
+import type { SeenPod, SeenService } from '../istio/inventory/shapes.ts';
+import type { Policies } from '../istio/policies.ts';
+import { raise } from './intended.ts';
+import { moveOf, policiesAfter } from './moves.ts';
+import type { ScopeState } from './scopeState.ts';
+import type { Situation } from './situation.ts';
+
+/** What runs the mesh: Istio, or Google's managed Cloud Service Mesh. */
+export const PLATFORMS = ['istio', 'managed-csm'] as const;
+export type Platform = (typeof PLATFORMS)[number];
+
+/** A Service in front of a scope. */
+export interface Front {
+  namespace: string;
+  name: string;
+  /** Ports of the Service whose clients have to speak mutual TLS: those that go STRICT, or all where none does. */
+  ports: number[];
+  /** Always: its clients need to be told. WhereCountered: only where rules tell them otherwise. */
+  need: 'Always' | 'WhereCountered';
+  /** A workload behind it that does not take mutual TLS, and why; a rule would cut it off. */
+  bare?: { workload: string; why: string };
+}
+
+/** By scope key; every one of the scopes has an entry. */
+export type Fronts = ReadonlyMap<string, readonly Front[]>;
+
+export function frontsIn(
+  { input }: Situation,
+  states: readonly ScopeState[],
+  inventory: Inventory,
+  platform: Platform,
+): Fronts {
+  const { rollout, world } = input;
+  const found = new Map<string, Front[]>();
+  for (const state of states) {
+    const always =
+      rollout.spec.destinationRules === 'Always' ||
+      !inventory.mesh.enableAutoMtls ||
+      (platform === 'managed-csm' && state.scope.kind === 'Workload');
+    const move = moveOf(rollout, state, world, inventory);
+    const after = policiesAfter(world.policies, [raise(rollout, state, 'STRICT', world.policies)]);
+    const services = move.namespaces.flatMap(namespace => inNamespace(inventory.services, namespace));
+    const fronts = rollout.spec.destinationRules === 'Never' ? [] : services;
+    found.set(
+      state.key,
+      fronts.flatMap(service => frontOf(inventory, move, after, service, always) ?? []),
+    );
+  }
+  return found;
+}
+
+function frontOf(
+  inventory: Inventory,
+  move: Move,
+  after: Policies,
+  service: SeenService,
+  always: boolean,
+): Front | undefined {
+  if (service.type === 'ExternalName') return undefined;
+  // where nothing has a sidecar nothing goes STRICT, and there is nothing to tell clients
+  if (!podsBehind(service, move.pods).some(({ mesh }) => mesh === 'Sidecar')) return undefined;
+  const struck = new Set(struckBehind(move, service).map(({ servicePort }) => servicePort.port));
+  if (struck.size === 0 && !always) return undefined;
+  const tcp = service.ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port);
+  const bare = bareBehind(inventory, after, service);
+  return {
+    namespace: service.namespace,
+    name: service.name,
+    ports: struck.size > 0 ? [...struck] : tcp,
+    need: always ? 'Always' : 'WhereCountered',
+    ...(bare ? { bare } : {}),
+  };
+}
+
+/** A pod that a rule would cut off, whether the scope governs it or not. */
+function bareBehind(inventory: Inventory, after: Policies, service: SeenService): Front['bare'] {
+  for (const pod of podsBehind(service, inNamespace(inventory.pods, service.namespace))) {
+    const why = whyBare(inventory.rootNamespace, after, service, pod);
+    if (why) return { workload: ownerName(pod), why };
+  }
+  return undefined;
+}
+
+function whyBare(rootNamespace: string, after: Policies, service: SeenService, pod: SeenPod): string | undefined {
+  if (pod.gateway) return 'is a gateway';
+  if (pod.mesh !== 'Sidecar') return pod.mesh === 'Ambient' ? 'is behind ztunnel' : 'has no sidecar';
+  const { workload, ports } = effectiveModes(after, rootNamespace, pod.namespace, pod.labels);
+  for (const { targetPort, protocol } of service.ports) {
+    const port = containerPort(pod, targetPort);
+    if (port === undefined || protocol !== 'TCP') continue;
+    if ((ports.get(port) ?? workload).mode === 'DISABLE') return `is DISABLE on port ${port}`;
+  }
+  return undefined;
+}
