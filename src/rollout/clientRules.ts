@@ -20,6 +20,8 @@ export interface WantedRule {
   toAdopt: DestinationRule | undefined;
   /** The rule as it is, or will be. */
   result: DestinationRule;
+  /** Whether clients send plaintext until it is there: without it there would never be evidence. */
+  forEvidence: boolean;
 }
 
 export interface ClientRules {
@@ -28,6 +30,13 @@ export interface ClientRules {
 }
 
 type Ground = Pick<World, 'rules' | 'rootNamespace'>;
+
+interface Judging {
+  rules: readonly DestinationRule[];
+  /** Those that may say something of one of the fronts. */
+  about: readonly DestinationRule[];
+  rootNamespace: string;
+}
 
 /** What the fronts of a scope need by the rules of the cluster. */
 export function clientRulesOf(
@@ -42,23 +51,21 @@ export function clientRulesOf(
   // sorted for every front, so only what concerns one of them
   const about = rulesAbout(rules, fronts);
   for (const front of fronts) {
-    const answer = judged(rollout, about, rootNamespace, key, front);
+    const answer = judged(rollout, { rules, about, rootNamespace }, key, front);
     if (answer && 'code' in answer) hazards.push(answer);
     else if (answer) wanted.push(answer);
   }
   return { wanted, hazards };
 }
 
-/** The rules as they are once those that are wanted were written. */
-export function rulesAfter(rules: readonly DestinationRule[], wanted: readonly WantedRule[]): DestinationRule[] {
-  const results = wanted.map(({ result }) => result);
+/** The rules as they are once these were written. */
+export function rulesAfter(rules: readonly DestinationRule[], results: readonly DestinationRule[]): DestinationRule[] {
   return [...rules.filter(rule => !results.some(result => isSame(rule, result))), ...results];
 }
 
 function judged(
   rollout: MtlsRollout,
-  about: readonly DestinationRule[],
-  rootNamespace: string,
+  { rules, about, rootNamespace }: Judging,
   key: string,
   front: Front,
 ): WantedRule | Hazard | undefined {
@@ -68,28 +75,36 @@ function judged(
   const there = ofHost.flatMap(rule => clientRuleOf(rule) ?? []).toSorted(untouchedFirst)[0];
   const toAdopt = there ? undefined : obeyed(ofHost, front, rootNamespace);
   const result = there?.rule ?? resultOf(rollout, key, front, toAdopt);
-  const after = clientView(rulesAfter(foreign, [{ front, there, toAdopt, result }]), rootNamespace);
+  const after = clientView(rulesAfter(foreign, [result]), rootNamespace);
   if (!isNeeded(front, before, after)) return undefined;
   const missed = after.clientsThat(front, mode => !isEnough(front, mode));
   if (front.bare) return withoutProxy(key, front, front.bare);
   // what somebody changed and still says mutual TLS to everybody is as good
   if (there && !there.untouched && there.original !== 'Damaged' && missed.length === 0) return undefined;
-  const objection = there ? changed(key, there) : conflict(rollout, key, front, toAdopt, about);
+  const objection = there ? changed(key, there) : conflict(rollout, key, front, toAdopt, rules);
   if (objection) return objection;
-  return missed.length > 0 ? ruleVoid(key, front, missed) : { front, there, toAdopt, result };
+  if (missed.length > 0) return ruleVoid(key, front, missed);
+  const forEvidence = before.clientsThat(front, mode => isPlain(front, mode)).length > 0;
+  return { front, there, toAdopt, result, forEvidence };
 }
 
 /** Whether clients would not speak mutual TLS on their own account, and a rule makes some of them do so. */
 function isNeeded(front: Front, before: ClientView, after: ClientView): boolean {
-  const astray = before.clientsThat(front, mode => !isEnough(front, mode)).map(({ namespace }) => namespace);
+  const astray = before.clientsThat(front, mode => !isEnough(front, mode));
   if (front.need === 'Always') return astray.length > 0;
   const still = new Set(after.clientsThat(front, mode => !isEnough(front, mode)).map(({ namespace }) => namespace));
-  return astray.some(namespace => !still.has(namespace));
+  // what somebody says of this very Service is no oversight: that is for them to change
+  const overseen = astray.filter(({ decidedBy }) => decidedBy && !isFor(decidedBy, front));
+  return overseen.some(({ namespace }) => !still.has(namespace));
 }
 
 /** Where automatic mutual TLS works, a client that is told nothing does what it should. */
 function isEnough({ need }: Front, mode: ClientMode): boolean {
   return mode === 'ISTIO_MUTUAL' || (mode === 'AUTO' && need === 'WhereCountered');
+}
+
+function isPlain({ automatic }: Front, mode: ClientMode): boolean {
+  return mode !== 'ISTIO_MUTUAL' && !(mode === 'AUTO' && automatic);
 }
 
 function resultOf(rollout: MtlsRollout, key: string, front: Front, toAdopt?: DestinationRule): DestinationRule {
@@ -147,10 +162,10 @@ function conflict(
   key: string,
   front: Front,
   toAdopt: DestinationRule | undefined,
-  about: readonly DestinationRule[],
+  rules: readonly DestinationRule[],
 ): Hazard | undefined {
   const own = { namespace: front.namespace, name: clientRuleName(front) };
-  const named = about.find(({ metadata }) => metadata.namespace === own.namespace && metadata.name === own.name);
+  const named = rules.find(({ metadata }) => metadata.namespace === own.namespace && metadata.name === own.name);
   if (!toAdopt)
     return (
       named &&

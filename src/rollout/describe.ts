@@ -21,7 +21,8 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     .hazards()
     .slice(0, MOST_HAZARDS)
     .map(hazard => ({ ...hazard, object: bounded(hazard.object, 400), message: bounded(hazard.message) }));
-  const { step: _, hazards: __, settlingSince: ___, rollback, ...rest } = status;
+  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -30,6 +31,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    ...(clientRules ? { clientRules } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),

@@ -34,7 +34,13 @@ export function findingsIn(
   const found = new Map<string, readonly Hazard[]>([[OF_THE_MESH, ofMesh]]);
   for (const state of states) {
     const { wanted } = clientRulesOf(rollout, world, state, fronts.get(state.key) ?? []);
-    const ready = { ...inventory, rules: rulesAfter(inventory.rules, wanted) };
+    const ready = {
+      ...inventory,
+      rules: rulesAfter(
+        inventory.rules,
+        wanted.map(({ result }) => result),
+      ),
+    };
     found.set(state.key, hazardsOf(ready, moveOf(rollout, state, world, ready)));
   }
   return found;

@@ -4,7 +4,7 @@ import { containerPort, ownerName, podsBehind, struckBehind } from '../istio/haz
 import type { Move } from '../istio/hazards/family.ts';
 import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
 import type { SeenPod, SeenService } from '../istio/inventory/shapes.ts';
-import type { Policies } from '../istio/policies.ts';
+import { type Policies, selects } from '../istio/policies.ts';
 import { raise } from './intended.ts';
 import { moveOf, policiesAfter } from './moves.ts';
 import type { ScopeState } from './scopeState.ts';
@@ -14,6 +14,9 @@ import type { Situation } from './situation.ts';
 export const PLATFORMS = ['istio', 'managed-csm'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
+/** By it clients know what takes mutual TLS. */
+const TLS_MODE = 'security.istio.io/tlsMode';
+
 /** A Service in front of a scope. */
 export interface Front {
   namespace: string;
@@ -22,6 +25,8 @@ export interface Front {
   ports: number[];
   /** Always: its clients need to be told. WhereCountered: only where rules tell them otherwise. */
   need: 'Always' | 'WhereCountered';
+  /** Whether clients that no rule tells anything speak mutual TLS of their own accord. */
+  automatic: boolean;
   /** A workload behind it that does not take mutual TLS, and why; a rule would cut it off. */
   bare?: { workload: string; why: string };
 }
@@ -38,17 +43,16 @@ export function frontsIn(
   const { rollout, world } = input;
   const found = new Map<string, Front[]>();
   for (const state of states) {
-    const always =
-      rollout.spec.destinationRules === 'Always' ||
-      !inventory.mesh.enableAutoMtls ||
-      (platform === 'managed-csm' && state.scope.kind === 'Workload');
+    const ofWorkload = platform === 'managed-csm' && state.scope.kind === 'Workload';
+    const automatic = inventory.mesh.enableAutoMtls && !ofWorkload;
+    const need = rollout.spec.destinationRules === 'Always' || !automatic ? 'Always' : 'WhereCountered';
     const move = moveOf(rollout, state, world, inventory);
     const after = policiesAfter(world.policies, [raise(rollout, state, 'STRICT', world.policies)]);
     const services = move.namespaces.flatMap(namespace => inNamespace(inventory.services, namespace));
     const fronts = rollout.spec.destinationRules === 'Never' ? [] : services;
     found.set(
       state.key,
-      fronts.flatMap(service => frontOf(inventory, move, after, service, always) ?? []),
+      fronts.flatMap(service => frontOf(inventory, move, after, service, { need, automatic }) ?? []),
     );
   }
   return found;
@@ -59,26 +63,30 @@ function frontOf(
   move: Move,
   after: Policies,
   service: SeenService,
-  always: boolean,
+  ofMesh: Pick<Front, 'need' | 'automatic'>,
 ): Front | undefined {
   if (service.type === 'ExternalName') return undefined;
   // where nothing has a sidecar nothing goes STRICT, and there is nothing to tell clients
   if (!podsBehind(service, move.pods).some(({ mesh }) => mesh === 'Sidecar')) return undefined;
   const struck = new Set(struckBehind(move, service).map(({ servicePort }) => servicePort.port));
-  if (struck.size === 0 && !always) return undefined;
+  if (struck.size === 0 && ofMesh.need !== 'Always') return undefined;
   const tcp = service.ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port);
   const bare = bareBehind(inventory, after, service);
   return {
     namespace: service.namespace,
     name: service.name,
     ports: struck.size > 0 ? [...struck] : tcp,
-    need: always ? 'Always' : 'WhereCountered',
+    ...ofMesh,
     ...(bare ? { bare } : {}),
   };
 }
 
-/** A pod that a rule would cut off, whether the scope governs it or not. */
+/** What a rule would cut off, whether the scope governs it or not. */
 function bareBehind(inventory: Inventory, after: Policies, service: SeenService): Front['bare'] {
+  const entry = inNamespace(inventory.workloadEntries, service.namespace).find(
+    ({ labels, serviceAccount }) => selects(service.selector, labels) && !serviceAccount && !labels[TLS_MODE],
+  );
+  if (entry) return { workload: `WorkloadEntry ${entry.namespace}/${entry.name}`, why: 'has no service account' };
   for (const pod of podsBehind(service, inNamespace(inventory.pods, service.namespace))) {
     const why = whyBare(inventory.rootNamespace, after, service, pod);
     if (why) return { workload: ownerName(pod), why };

@@ -88,12 +88,8 @@ export function writtenAt(creationTimestamp = '', at = ''): number {
  * When what was written at these times, of which status knows the last, has reached every proxy. A time in the future
  * is that of another clock, or of this one before it went back: it tells nothing.
  */
-export function settledAt(
-  { pinsAt = '' }: { pinsAt?: string | undefined },
-  times: readonly number[],
-  now: number,
-): number {
-  const told = [Date.parse(pinsAt), ...times].filter(time => time <= now + 2 * PIN_SETTLE);
+export function settledAt(at: string | undefined, times: readonly number[], now: number): number {
+  const told = [Date.parse(at ?? ''), ...times].filter(time => time <= now + 2 * PIN_SETTLE);
   return Math.max(...told, 0) + PIN_SETTLE;
 }
 

@@ -64,7 +64,7 @@ export function sinceNow(status: Status, now: number): Status {
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
   const settling = settlingSince ? { settlingSince: past(settlingSince) } : {};
   if (!step) return { ...status, ...settling };
-  const { since, changedAt, pinsAt, lastRoundAt } = step;
+  const { since, changedAt, pinsAt, rulesAt, lastRoundAt } = step;
   return {
     ...status,
     ...settling,
@@ -73,6 +73,7 @@ export function sinceNow(status: Status, now: number): Status {
       since: past(since),
       ...(changedAt ? { changedAt: past(changedAt) } : {}),
       ...(pinsAt ? { pinsAt: past(pinsAt) } : {}),
+      ...(rulesAt ? { rulesAt: past(rulesAt) } : {}),
       ...(lastRoundAt ? { lastRoundAt: past(lastRoundAt) } : {}),
     },
   };

@@ -68,7 +68,7 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
     const names = listed(left.map(({ key }) => key));
     return failed(situation, status, step, `STRICT could not be written to ${names} ${untilText(step, deadline)}`);
   }
-  const clients = clientsFirst(situation, step, left);
+  const clients = clientsFirst(situation, step, left, 'BeforeStrict');
   if (clients) return clients;
   const writes = left.flatMap(state => raise(input.rollout, state, 'STRICT', input.world.policies) ?? []);
   return {

@@ -14,6 +14,7 @@ import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
+import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { leaving } from './leaving.ts';
@@ -41,6 +42,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
       nextLookAt: Math.min(situation.now + BACKSTOP, deadlineOf(situation, step)),
     };
   }
+  const clients = clientsFirst(situation, step, states, 'BeforeEvidence');
+  if (clients) return clients;
   return onward(enter(step, 'Observing', timestamp(situation.now)), {
     reason: 'StepPrepared',
     message: `${stepText(step)}: ${listed(step.scopes)} prepared, looking for plaintext`,

@@ -85,14 +85,14 @@ export function reverting(situation: Situation, status: Status): Wait {
 /** DestinationRules of this rollout within the extent, when every policy is what it was. */
 function rulesLeft(
   situation: Situation,
-  { settlingSince }: Status,
+  { settlingSince, clientRules = 0 }: Status,
   what: string,
   step: StepStatus | null,
   isWithin: (scope: string) => boolean,
 ): Wait | undefined {
   const pinned = unpinning(situation, what, step);
   if (pinned) return pinned;
-  const rules = rulesLast(situation, settlingSince, isWithin);
+  const rules = rulesLast(situation, settlingSince, isWithin, clientRules);
   return rules && { ...rules, step, message: `${what}, ${rules.message}` };
 }
 
