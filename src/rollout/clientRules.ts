@@ -73,6 +73,7 @@ function judged(
   const before = clientView(foreign, rootNamespace);
   const ofHost = about.filter(rule => isFor(rule, front));
   const there = ofHost.flatMap(rule => clientRuleOf(rule) ?? []).toSorted(untouchedFirst)[0];
+  if (there?.original === 'Damaged') return damaged(key, there);
   const toAdopt = there ? undefined : obeyed(ofHost, front, rootNamespace);
   const result = there?.rule ?? resultOf(rollout, key, front, toAdopt);
   const after = clientView(rulesAfter(foreign, [result]), rootNamespace);
@@ -80,7 +81,7 @@ function judged(
   const missed = after.clientsThat(front, mode => !isEnough(front, mode));
   if (front.bare) return withoutProxy(key, front, front.bare);
   // what somebody changed and still says mutual TLS to everybody is as good
-  if (there && !there.untouched && there.original !== 'Damaged' && missed.length === 0) return undefined;
+  if (there && !there.untouched && missed.length === 0) return undefined;
   const objection = there ? changed(key, there) : conflict(rollout, key, front, toAdopt, rules);
   if (objection) return objection;
   if (missed.length > 0) return ruleVoid(key, front, missed);
@@ -136,17 +137,20 @@ function isSame({ metadata: a }: DestinationRule, { metadata: b }: DestinationRu
   return a.namespace === b.namespace && a.name === b.name;
 }
 
-function changed(key: string, { rule, original, untouched }: ClientRule): Hazard | undefined {
+function damaged(key: string, { rule }: ClientRule): Hazard {
   const name = nameOf(rule);
-  if (original === 'Damaged')
-    return {
-      code: 'DamagedOriginal',
-      severity: 'Block',
-      scope: key,
-      object: name,
-      message: `the recorded original of ${name} is damaged, so there is no safe way back`,
-      fix: 'bring the rule to what it should say and remove its annotations mtlsrollout.io/*',
-    };
+  return {
+    code: 'DamagedOriginal',
+    severity: 'Block',
+    scope: key,
+    object: name,
+    message: `the recorded original of ${name} is damaged, so there is no safe way back`,
+    fix: 'bring the rule to what it should say and remove its annotations mtlsrollout.io/*',
+  };
+}
+
+function changed(key: string, { rule, untouched }: ClientRule): Hazard | undefined {
+  const name = nameOf(rule);
   if (untouched) return undefined;
   return conflictOf(
     key,
