@@ -69,9 +69,10 @@ function judged(
   key: string,
   front: Front,
 ): WantedRule | Hazard | undefined {
-  const foreign = about.flatMap(rule => withoutRollout(rule) ?? []);
+  const near = rulesAbout(about, [front]);
+  const foreign = near.flatMap(rule => withoutRollout(rule) ?? []);
   const before = clientView(foreign, rootNamespace);
-  const ofHost = about.filter(rule => isFor(rule, front));
+  const ofHost = near.filter(rule => isFor(rule, front));
   const there = ofHost.flatMap(rule => clientRuleOf(rule) ?? []).toSorted(untouchedFirst)[0];
   if (there?.original === 'Damaged') return damaged(key, there);
   const toAdopt = there ? undefined : obeyed(ofHost, front, rootNamespace);
