@@ -1,5 +1,6 @@
 /** A mesh with pods and Services, of which an inventory is made before each decision, as the operator does. */
 import { DEFAULT_MESH, type Inventory, InventoryBuilder } from '../../src/istio/inventory/inventory.ts';
+import type { KindName } from '../../src/istio/inventory/kinds.ts';
 import { findingsIn } from '../../src/rollout/findings.ts';
 import { frontsIn, type Platform } from '../../src/rollout/fronts.ts';
 import { Situation } from '../../src/rollout/situation.ts';
@@ -13,9 +14,14 @@ interface PodOptions {
 }
 
 export class ServedMesh extends TestMesh {
-  readonly #raw: ['Pod' | 'Service', object][] = [];
+  readonly #raw: [KindName, object][] = [];
   platform: Platform = 'istio';
   autoMtls = true;
+
+  /** An object as the API serves it. */
+  putRaw(kind: KindName, raw: object): void {
+    this.#raw.push([kind, raw]);
+  }
 
   /** A pod of the Deployment of this name. */
   putPod(namespace: string, name: string, { mesh = 'Sidecar', labels = {}, port = 8080 }: PodOptions = {}): void {

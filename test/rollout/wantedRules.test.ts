@@ -24,6 +24,15 @@ function rule(where: string, spec: DestinationRule['spec'], metadata: object = {
   return (mesh: ServedMesh) => mesh.putRule(where, 'theirs', spec, metadata);
 }
 
+/** A virtual machine behind the Service. */
+function entry(spec: object) {
+  return (mesh: ServedMesh) =>
+    mesh.putRaw('WorkloadEntry', {
+      metadata: { name: 'vm', namespace: 'ad' },
+      spec: { address: '10.0.0.9', labels: { app: 'web' }, ...spec },
+    });
+}
+
 function off(mesh: ServedMesh): void {
   mesh.autoMtls = false;
 }
@@ -157,6 +166,25 @@ const ROWS: Record<string, Row> = {
       mesh.putPolicy('ad', 'old', { selector: { matchLabels: { version: 'old' } }, mtls: { mode: 'DISABLE' } });
     },
     hazards: ['RuleWithoutProxy Service ad/web: Deployment ad/old behind it: that is DISABLE on port 8080'],
+  },
+  'a gateway behind the Service': {
+    spec: ALWAYS,
+    given: mesh =>
+      mesh.putRaw('Pod', {
+        metadata: { name: 'edge', namespace: 'ad', labels: { app: 'web' } },
+        spec: { containers: [{ name: 'istio-proxy', args: ['proxy', 'router'] }] },
+      }),
+    hazards: ['RuleWithoutProxy Service ad/web: Pod ad/edge behind it: that is a gateway'],
+  },
+  'a machine without identity behind the Service': {
+    spec: ALWAYS,
+    given: entry({}),
+    hazards: ['RuleWithoutProxy Service ad/web: WorkloadEntry ad/vm behind it: that has no service account'],
+  },
+  'a machine with an identity behind the Service': {
+    spec: ALWAYS,
+    given: entry({ serviceAccount: 'vm' }),
+    rules: ['web'],
   },
   'a Service with nothing but pods without sidecar': {
     spec: ALWAYS,
