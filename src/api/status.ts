@@ -49,6 +49,7 @@ const step = z.object({
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
+  rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
   healthyRounds: count,
   failures: count,
   lastRoundAt: time.optional(),
@@ -124,6 +125,10 @@ export const statusSchema = z.object({
   probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
+  clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
+  settlingSince: time
+    .optional()
+    .describe('Since when every original is restored while DestinationRules for clients still stand.'),
   retried: z.string().max(256).optional().describe('Newest value of the retry annotation that was acted on.'),
   history: z
     .array(z.object({ at: time, reason: z.string().max(64), message: sentence }))

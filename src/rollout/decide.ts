@@ -102,7 +102,7 @@ function nextMove(situation: Situation, status: Status): Move {
       message: obstacle.message,
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
-  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation);
+  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation, status);
   const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);

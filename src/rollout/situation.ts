@@ -5,11 +5,13 @@ import type { Status, StepStatus } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import type { PeerAuthentication } from '../istio/objects.ts';
 import { slotKey, slotOf } from '../istio/slots.ts';
+import { type ClientRules, clientRulesOf } from './clientRules.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, hasMoved, scopeHazards, targetHazards } from './preflight.ts';
+import { type ClientRule, clientRuleOf } from './ruleMarks.ts';
 import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import { isDrifted, type ScopeState, scopeState } from './scopeState.ts';
 import { type Selection, selectionOf, unselectableHazards } from './selection.ts';
@@ -33,6 +35,7 @@ export class Situation {
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
   #bySlot: ReadonlyMap<string, ScopeState> | undefined;
+  readonly #clientRules = new Map<string, ClientRules>();
 
   constructor(input: Input) {
     const { rollout, world, metrics } = input;
@@ -118,6 +121,25 @@ export class Situation {
     return known;
   }
 
+  /** What the clients of the scope have to be told before it goes STRICT. */
+  clientRules(state: ScopeState): ClientRules {
+    const { rollout, world } = this.input;
+    const fronts = world.fronts?.get(state.key) ?? [];
+    const known = this.#clientRules.get(state.key) ?? clientRulesOf(rollout, world, state, fronts);
+    this.#clientRules.set(state.key, known);
+    return known;
+  }
+
+  /** Rules for clients that this rollout has written, in the namespaces that it may reach. */
+  ownClientRules(): ClientRule[] {
+    const { rules = [], namespaces } = this.input.world;
+    const reach = new Set(namespaces.map(({ name }) => name));
+    const found = rules
+      .filter(({ metadata }) => reach.has(metadata.namespace))
+      .flatMap(rule => clientRuleOf(rule) ?? []);
+    return found.filter(({ rollout }) => rollout === this.uid);
+  }
+
   /** Pins of this rollout, and those that another one, which is gone, has left on these scopes. */
   pins(states: readonly ScopeState[] = []): Pin[] {
     const { rules = [], namespaces } = this.input.world;
@@ -173,6 +195,7 @@ export class Situation {
     return scopeHazards(this.input.rollout, { ...state, weakerInside: this.#lastingIn(state) }, [
       ...(shared ? [shared] : []),
       ...this.pinning(state).hazards,
+      ...this.clientRules(state).hazards,
       ...found,
     ]);
   }

@@ -24,7 +24,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['destinationRules Always', { destinationRules: 'Always' }, ['spec.destinationRules']],
   ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
@@ -43,7 +42,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       ],
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
-      destinationRules: 'Never',
+      destinationRules: 'Always',
       adopt: 'Always',
       preflight: { accept: ['UnmeshedClient'] },
     },

@@ -38,7 +38,7 @@ export function setsStrict(write: Write): boolean {
 
 /** Clients are only pinned to what was not STRICT when it was decided. */
 export function assertPinAllowed(write: Write, { policies, services }: World): void {
-  if (write.verb !== 'create' || write.object.kind !== 'DestinationRule') return;
+  if (write.verb !== 'create' || write.object.kind !== 'DestinationRule' || !pinOf(write.object)) return;
   const { namespace, name } = write.object.metadata;
   const service = services.get(namespace)?.find(each => name.endsWith(`-${each.name}`));
   assert.ok(service, `${namespace}/${name} pins no Service`);

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import { type Verdict, statusSchema } from '../../src/api/status.ts';
-import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
+import type { DestinationRule, Mode, PeerAuthentication } from '../../src/istio/objects.ts';
 import { weaker } from '../../src/istio/slots.ts';
 import { decide } from '../../src/rollout/decide.ts';
 import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
-import { ROOT, TestMesh } from './mesh.ts';
+import { ROOT } from './mesh.ts';
+import { ServedMesh } from './servedMesh.ts';
 import { pinOf } from '../../src/rollout/pins.ts';
 import {
   assertAllowed,
@@ -22,11 +23,13 @@ import {
 } from './promises.ts';
 
 export class WatchedMesh {
-  readonly mesh: TestMesh;
+  readonly mesh: ServedMesh;
   /** Weakest mode that each port may ever have: what it was, or what somebody else made of it. */
   readonly #floor: Map<string, Mode>;
   /** Policies on which other hands were, by namespace/name. */
   readonly touched = new Set<string>();
+  /** DestinationRules as other hands left them. */
+  readonly rules = new Map<string, DestinationRule['spec']>();
   readonly #verdicts: Record<RoundKind, Verdict> = { Entry: 'Healthy', Enforcement: 'Healthy', Soak: 'Healthy' };
   #look: number | undefined;
   #retries = 0;
@@ -34,12 +37,17 @@ export class WatchedMesh {
   #row = 0;
   #proven = false;
 
-  constructor({ spec, home, mesh, policies, services }: Setting) {
-    this.mesh = new TestMesh(spec, [...NAMES], home);
+  constructor({ spec, home, mesh, policies, services, automatic }: Setting) {
+    this.mesh = new ServedMesh(spec, [...NAMES], home);
+    this.mesh.autoMtls = automatic;
     for (const namespace of NAMES) this.mesh.addWorkload(namespace, 'db');
     for (const namespace of services) {
       this.mesh.addService(namespace, namespace);
       this.mesh.addService(namespace, 'db');
+      for (const name of [namespace, 'db']) {
+        this.mesh.putPod(namespace, name, { port: 80 });
+        this.mesh.putService(namespace, name, { ports: [{ port: 80, targetPort: 80 }] });
+      }
     }
     if (mesh) this.mesh.putPolicy(ROOT, 'default', { mtls: { mode: mesh } });
     for (const { namespace, mode, workload, port } of policies)
@@ -202,7 +210,7 @@ export class WatchedMesh {
         this.#namespace(event.namespace, event.there);
         break;
       case 'rule':
-        this.#rule(event.namespace, event.host, event.there);
+        this.#rule(event);
         break;
       case 'deletePins':
         for (const [key, { metadata }] of mesh.rules)
@@ -235,16 +243,23 @@ export class WatchedMesh {
       if (metadata.namespace === name) this.touched.add(`${name}/${metadata.name}`);
     if (there) mesh.addNamespace(name);
     else mesh.removeNamespace(name);
+    if (!there) this.rules.delete(`${name}/theirs`);
   }
 
-  #rule(namespace: string, host: string, there: boolean): void {
+  #rule({ namespace, host, tls, there }: Foreign & { kind: 'rule' }): void {
     const { mesh } = this;
     const spec = {
-      host: `${host}.${host}.svc.cluster.local`,
-      trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' as const } },
+      host: host === '*' ? '*.local' : `${host}.${host}.svc.cluster.local`,
+      trafficPolicy: { tls: { mode: tls } },
     };
-    if (!there) mesh.rules.delete(`${namespace}/theirs`);
-    else if (mesh.namespaces.some(({ name }) => name === namespace)) mesh.putRule(namespace, 'theirs', spec);
+    const key = `${namespace}/theirs`;
+    if (!there) {
+      mesh.rules.delete(key);
+      this.rules.delete(key);
+    } else if (mesh.namespaces.some(({ name }) => name === namespace)) {
+      mesh.putRule(namespace, 'theirs', spec);
+      this.rules.set(key, spec);
+    }
   }
 
   /** Others may weaken: at once, or by what a rollback will come back to. */
