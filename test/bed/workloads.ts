@@ -5,6 +5,9 @@
 import type { Transport } from '../../src/cluster/transport.ts';
 import { apply, type Created, markRunning, NODE } from './boutiqueObjects.ts';
 
+/** As the Deployment's controller would work it out. */
+const HASH = '7d9c5b8f6';
+
 export interface PortSpec {
   /** Name of the Service port, from whose prefix Istio takes the protocol: `http-web`. */
   name: string;
@@ -55,13 +58,13 @@ export async function createWorkload(
   const replicaSet = await apply(api, {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: { namespace, name: `${name}-7d9c5b8f6`, labels: { app: name }, ownerReferences: [owner(deployment)] },
+    metadata: { namespace, name: `${name}-${HASH}`, labels: { app: name }, ownerReferences: [owner(deployment)] },
     spec: { replicas, selector, template },
   });
   if (spec.service !== false) await apply(api, serviceOf(spec));
   const pods: PodPlace[] = [];
   for (let i = 0; i < replicas; i++) {
-    const podName = `${name}-7d9c5b8f6-${'bcdfghjklm'.charAt(i)}x2kq`;
+    const podName = `${name}-${HASH}-${'bcdfghjklm'.charAt(i)}x2kq`;
     const ip = await addressOf(podName);
     const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
     await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
@@ -84,7 +87,7 @@ function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) 
   const mesh = { 'security.istio.io/tlsMode': 'istio', 'service.istio.io/canonical-name': name };
   return {
     metadata: {
-      labels: { app: name, ...labels, ...(meshed ? mesh : {}) },
+      labels: { app: name, ...labels, 'pod-template-hash': HASH, ...(meshed ? mesh : {}) },
       annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
     },
     spec: { nodeName: NODE, serviceAccountName: name, containers: meshed ? [app, proxy] : [app] },
