@@ -23,6 +23,10 @@ export interface WorkloadSpec {
   ports: PortSpec[];
   /** Labels of the pods beside `app`. */
   labels?: Record<string, string>;
+  /** Environment of the container. */
+  environment?: Record<string, string>;
+  /** Whether ztunnel serves the pods in place of a sidecar. */
+  ambient?: boolean;
   /** Whether the pods have a sidecar; yes unless said otherwise. */
   meshed?: boolean;
   replicas?: number;
@@ -76,9 +80,10 @@ export async function createWorkload(
 }
 
 /** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
-function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) {
+function podTemplate({ name, ports, labels = {}, meshed = true, ambient = false, environment = {} }: WorkloadSpec) {
   const named = ports.map(({ name: portName, port }) => ({ name: portName, containerPort: port }));
-  const app = { name: 'server', image: `shop/${name}:1`, ports: named };
+  const env = Object.entries(environment).map(([variable, value]) => ({ name: variable, value }));
+  const app = { name: 'server', image: `shop/${name}:1`, ports: named, env };
   const proxy = {
     name: 'istio-proxy',
     image: 'istio/proxyv2:1.31.1',
@@ -88,7 +93,10 @@ function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) 
   return {
     metadata: {
       labels: { app: name, ...labels, 'pod-template-hash': HASH, ...(meshed ? mesh : {}) },
-      annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
+      annotations: {
+        ...(meshed ? { 'sidecar.istio.io/status': '{}' } : {}),
+        ...(ambient ? { 'ambient.istio.io/redirection': 'enabled' } : {}),
+      },
     },
     spec: { nodeName: NODE, serviceAccountName: name, containers: meshed ? [app, proxy] : [app] },
   };
