@@ -59,11 +59,14 @@ function judgePlaintext(
   minimum: number,
   windowMs: number,
 ): Finding {
-  const bad = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
+  const some = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
+  // no counter tells ports apart, and a STRICT port counts no plaintext: it refuses it
+  const [bad, open] = [some.filter(entry => !isAjar(scopes, entry)), some.filter(entry => isAjar(scopes, entry))];
+  const unjudged = open.length > 0 ? `; not judged, since ports of it stay open: ${firstFew(open.map(sentence))}` : '';
   const thin = scopes
     .map(scope => ({ key: scope.key, n: sumIn(scope, all), calls: sumIn(scope, own) }))
     .filter(({ n, calls }) => n + calls < minimum - SEEN);
-  const samples = Math.round(Math.max(sum(all), sum(bad)));
+  const samples = Math.round(Math.max(sum(all), sum(some)));
   const value = `${Math.round(sum(bad))} plaintext of ${samples}`;
   const over = `in the last ${formatDuration(windowMs)}`;
   if (bad.length > 0) {
@@ -72,12 +75,12 @@ function judgePlaintext(
   }
   if (thin.length > 0) {
     const few = firstFew(thin.map(({ key, n }) => `${Math.round(n)} to ${key}`));
-    const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)`;
+    const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)${unjudged}`;
     return { verdict: 'NoData', value, samples, message };
   }
   const message =
     samples > 0
-      ? `none of ${samples} requests and connections ${over} came without mutual TLS`
+      ? `none of ${samples} requests and connections ${over} came without mutual TLS${open.length > 0 ? ' where STRICT refuses it' : ''}${unjudged}`
       : `nobody called the scope ${over}; the ${Math.round(sum(own))} calls of its own show that its proxies are counted`;
   return { verdict: 'Healthy', value, samples, message };
 }
@@ -97,6 +100,10 @@ function advice(bad: readonly Traffic[]): string {
   return unknown
     ? '; the access logs of the receiving proxies name the addresses of unknown sources'
     : '; put these clients into the mesh, or keep their targets out of the step';
+}
+
+function isAjar(scopes: readonly ScopePods[], { namespace, workload }: Traffic): boolean {
+  return scopes.some(({ ajar }) => ajar.has(`${namespace}/${workload}`));
 }
 
 const sum = (traffic: readonly Traffic[]) => traffic.reduce((total, entry) => total + amount(entry), 0);

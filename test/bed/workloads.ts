@@ -5,6 +5,9 @@
 import type { Transport } from '../../src/cluster/transport.ts';
 import { apply, type Created, markRunning, NODE } from './boutiqueObjects.ts';
 
+/** As the Deployment's controller would work it out. */
+const HASH = '7d9c5b8f6';
+
 export interface PortSpec {
   /** Name of the Service port, from whose prefix Istio takes the protocol: `http-web`. */
   name: string;
@@ -20,6 +23,10 @@ export interface WorkloadSpec {
   ports: PortSpec[];
   /** Labels of the pods beside `app`. */
   labels?: Record<string, string>;
+  /** Environment of the container. */
+  environment?: Record<string, string>;
+  /** Whether ztunnel serves the pods in place of a sidecar. */
+  ambient?: boolean;
   /** Whether the pods have a sidecar; yes unless said otherwise. */
   meshed?: boolean;
   replicas?: number;
@@ -55,13 +62,13 @@ export async function createWorkload(
   const replicaSet = await apply(api, {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: { namespace, name: `${name}-7d9c5b8f6`, labels: { app: name }, ownerReferences: [owner(deployment)] },
+    metadata: { namespace, name: `${name}-${HASH}`, labels: { app: name }, ownerReferences: [owner(deployment)] },
     spec: { replicas, selector, template },
   });
   if (spec.service !== false) await apply(api, serviceOf(spec));
   const pods: PodPlace[] = [];
   for (let i = 0; i < replicas; i++) {
-    const podName = `${name}-7d9c5b8f6-${'bcdfghjklm'.charAt(i)}x2kq`;
+    const podName = `${name}-${HASH}-${'bcdfghjklm'.charAt(i)}x2kq`;
     const ip = await addressOf(podName);
     const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
     await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
@@ -73,9 +80,10 @@ export async function createWorkload(
 }
 
 /** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
-function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) {
+function podTemplate({ name, ports, labels = {}, meshed = true, ambient = false, environment = {} }: WorkloadSpec) {
   const named = ports.map(({ name: portName, port }) => ({ name: portName, containerPort: port }));
-  const app = { name: 'server', image: `shop/${name}:1`, ports: named };
+  const env = Object.entries(environment).map(([variable, value]) => ({ name: variable, value }));
+  const app = { name: 'server', image: `shop/${name}:1`, ports: named, env };
   const proxy = {
     name: 'istio-proxy',
     image: 'istio/proxyv2:1.31.1',
@@ -84,8 +92,11 @@ function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) 
   const mesh = { 'security.istio.io/tlsMode': 'istio', 'service.istio.io/canonical-name': name };
   return {
     metadata: {
-      labels: { app: name, ...labels, ...(meshed ? mesh : {}) },
-      annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
+      labels: { app: name, ...labels, 'pod-template-hash': HASH, ...(meshed ? mesh : {}) },
+      annotations: {
+        ...(meshed ? { 'sidecar.istio.io/status': '{}' } : {}),
+        ...(ambient ? { 'ambient.istio.io/redirection': 'enabled' } : {}),
+      },
     },
     spec: { nodeName: NODE, serviceAccountName: name, containers: meshed ? [app, proxy] : [app] },
   };

@@ -46,6 +46,23 @@ describe('plaintextTraffic', () => {
     assert.ok(sight.asked.every(({ query, time }) => query.includes('[86400s]') && time === NOW));
   });
 
+  for (const [round, changedAt] of [
+    ['before', undefined],
+    ['after', NOW - HOUR],
+  ] as const)
+    it(`does not judge, ${round} the switch, plaintext to a workload of which some ports stay open, and says so`, async () => {
+      const sight = mesh({
+        plainRequests: [edge('legacy/cron', 'cart/cartservice', 30)],
+        requests: [edge('shop/frontend', 'cart/cartservice', 1200)],
+      });
+      const seen = await probe(sight).observe(look([pod()], { changedAt, exempt: () => [8080] }));
+      assert.deepEqual([seen.verdict, seen.value], ['Healthy', '0 plaintext of 1200']);
+      assert.match(
+        seen.message,
+        /came without mutual TLS where STRICT refuses it; not judged, since ports of it stay open: 30 requests from legacy\/cron to cart\/cartservice without mutual TLS$/,
+      );
+    });
+
   it('names the worst sources, with counts, worst first', async () => {
     const sight = mesh({
       plainRequests: [edge('legacy/reporting', 'cart/cartservice', 3.1), edge('a/b', 'cart/cartservice', 0.4)],
