@@ -7,7 +7,7 @@ import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptIn } from '../rollout/exceptions.ts';
+import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
@@ -30,16 +30,17 @@ export async function observe(
 ): Promise<Round> {
   const { kind, step } = due;
   const { rollout, world, metrics } = input;
+  // not what the step names: a namespace that was made anew since is no part of it any more
+  const states = new Situation(input).stepStates(step);
   const look: Look = {
     round: kind,
-    // not what the step names: a namespace that was made anew since is no part of it any more
-    scopes: new Situation(input).stepStates(step).map(({ scope }) => scope),
+    scopes: states.map(({ scope }) => scope),
     now: observer.clock.now(),
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     pods: podReader(observer.client, world, signal),
-    exempt: (scope, pod) => exemptIn(scope, pod, world.policies, world.rootNamespace),
+    exempt: exemptOnceMoved(rollout, states, world),
     signal,
   };
   const probes = buildProbes(rollout.spec.probes, observer.sight, observer.preset, metrics).filter(({ rounds }) =>

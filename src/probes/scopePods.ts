@@ -19,6 +19,8 @@ export interface ScopePods {
   workloads: Set<string>;
   /** Names of workloads among them that it does not govern: gateways, and exceptions that the author accepted. */
   aside: Set<string>;
+  /** Names of workloads of which some ports stay open. Metrics do not tell ports apart. */
+  partly: Set<string>;
 }
 
 /** Reads the pods of every scope of the round. Rejects when a list cannot be read. */
@@ -35,10 +37,15 @@ function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
   const inMesh = pods.filter(pod => pod.mesh !== 'None');
   const governed: Pod[] = [];
   const aside = new Set<string>();
+  const partly = new Set<string>();
   for (const pod of inMesh) {
     const exempt = isGateway(pod) ? 'All' : look.exempt(scope, pod);
-    if (exempt === 'All') aside.add(`${pod.namespace}/${workloadOf(pod)}`);
-    else governed.push({ ...pod, ports: pod.ports.filter(port => !exempt.includes(port)) });
+    const workload = `${pod.namespace}/${workloadOf(pod)}`;
+    if (exempt === 'All') aside.add(workload);
+    else {
+      governed.push({ ...pod, ports: pod.ports.filter(port => !exempt.includes(port)) });
+      if (exempt.length > 0) partly.add(workload);
+    }
   }
   return {
     scope,
@@ -47,6 +54,7 @@ function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
     governed,
     workloads: workloadNames(scope, governed),
     aside,
+    partly,
   };
 }
 

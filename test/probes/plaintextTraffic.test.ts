@@ -68,6 +68,36 @@ describe('plaintextTraffic', () => {
     assert.equal((await probe(sight).observe(look([pod()]))).verdict, 'Unhealthy');
   });
 
+  it('does not judge plaintext to a workload of which some ports stay open, and says so', async () => {
+    const sight = mesh({
+      plainRequests: [edge('legacy/hook', 'cart/guard', 120)],
+      requests: [edge('shop/frontend', 'cart/cartservice', 500), edge('legacy/hook', 'cart/guard', 120)],
+    });
+    const given = look([pod(), pod({ name: 'guard-0', ports: [8080, 9443] })], {
+      exempt: (_, { name }) => (name === 'guard-0' ? [9443] : []),
+    });
+    const seen = await probe(sight).observe(given);
+    assert.deepEqual([seen.verdict, seen.value], ['Healthy', '0 plaintext of 620']);
+    assert.equal(
+      seen.message,
+      'none of the other 500 requests and connections in the last 24h came without mutual TLS; plaintext to cart/guard ' +
+        'is not judged (120): some ports stay open there, and metrics do not tell ports apart',
+    );
+  });
+
+  it('judges plaintext to the others all the same', async () => {
+    const sight = mesh({
+      plainRequests: [edge('legacy/hook', 'cart/guard', 120), edge('legacy/reporting', 'cart/cartservice', 3)],
+      requests: [edge('shop/frontend', 'cart/cartservice', 500)],
+    });
+    const given = look([pod(), pod({ name: 'guard-0' })], {
+      exempt: (_, { name }) => (name === 'guard-0' ? [9443] : []),
+    });
+    const seen = await probe(sight).observe(given);
+    assert.deepEqual([seen.verdict, seen.value], ['Unhealthy', '3 plaintext of 500']);
+    assert.match(seen.message, /^3 requests from legacy\/reporting .*; plaintext to cart\/guard is not judged \(120\)/);
+  });
+
   it('ignores counts that are no counts', async () => {
     const odd = [Number.NaN, Number.POSITIVE_INFINITY, -5].map(n => edge('legacy/reporting', 'cart/cartservice', n));
     const sight = mesh({ plainRequests: odd, requests: [...odd, edge('shop/frontend', 'cart/cartservice', 100)] });
