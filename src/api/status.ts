@@ -57,6 +57,11 @@ const observation = z.object({
   samples: z.number().min(0).describe('Size of the sample behind the value.'),
   message: sentence,
   at: time,
+  row: count.optional().describe('Healthy looks in a row.'),
+  failures: count.optional().describe('Unhealthy looks since the stage began.'),
+  silent: count.optional().describe('Looks in a row without data.'),
+  errors: count.optional().describe('Looks in a row that could not be made.'),
+  dryRun: z.boolean().optional().describe('Decides nothing.'),
 });
 
 const hazard = z.object({

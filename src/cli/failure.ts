@@ -14,6 +14,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof KubeError && error.kind === 'NotFound';
 }
 
+/** Whether the server says that the caller lacks the right. */
+export function isForbidden(error: unknown): error is KubeError {
+  return error instanceof KubeError && error.kind === 'Forbidden';
+}
+
 export function lineOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const unreachable = error instanceof KubeError && error.kind === 'Unavailable' && error.status === undefined;

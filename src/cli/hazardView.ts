@@ -21,14 +21,14 @@ function oneHazard(hazard: Hazard, width: Width): string[] {
   ];
 }
 
-function wordFor(hazard: Hazard): string {
+export function wordFor(hazard: Hazard): string {
   if (hazard.accepted) return 'accepted';
   if (blocks(hazard)) return 'blocking';
   return hazard.severity === 'Warn' ? 'warning' : 'note';
 }
 
 /** `2 blocking, 1 warning`. */
-function numbersOf(hazards: readonly Hazard[]): string {
+export function numbersOf(hazards: readonly Hazard[]): string {
   const tally = new Map<string, number>();
   for (const hazard of hazards) tally.set(wordFor(hazard), (tally.get(wordFor(hazard)) ?? 0) + 1);
   const parts = [...tally].map(([word, n]) =>

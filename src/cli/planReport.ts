@@ -1,18 +1,23 @@
 /** What a rollout would do from now on, as a value: worked out by the code that decides in the operator. */
 import { formatDuration } from '../api/duration.ts';
-import type { Hazard, Status } from '../api/status.ts';
+import type { Status } from '../api/status.ts';
+import type { FoundHazard } from '../istio/hazards/catalogue.ts';
+import type { Inventory } from '../istio/inventory/inventory.ts';
 import type { Mode } from '../istio/objects.ts';
+import type { Policies } from '../istio/policies.ts';
 import { restore } from '../rollout/intended.ts';
 import { type PlannedWave, stepsOf } from '../rollout/plan.ts';
 import { blocks } from '../rollout/preflight.ts';
 import { scopeKey } from '../rollout/scope.ts';
 import { isStrict, type ScopeState } from '../rollout/scopeState.ts';
-import { Situation } from '../rollout/situation.ts';
+import type { Situation } from '../rollout/situation.ts';
 import { forecast } from '../rollout/stepWrites.ts';
 import { marked } from '../rollout/stages/rollingBack.ts';
 import { nameOf } from '../rollout/text.ts';
 import type { Input } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
+import { surveyed } from './hazardReport.ts';
+import { changeBetween, changeBy, type ObjectChange } from './objectDiff.ts';
 
 /** A write that is to come, in the order in which it is made. */
 export interface PlannedWrite {
@@ -34,6 +39,8 @@ export interface PlannedScope {
   /** The rollout had set a mode here, and somebody else made it weaker. */
   drifted?: true;
   writes: PlannedWrite[];
+  /** What the step leaves, whatever it takes to get there. */
+  changes: ObjectChange[];
 }
 
 export interface PlannedWaveReport {
@@ -59,9 +66,9 @@ export interface PlanReport {
   strict?: { done: number; total: number };
   waves: PlannedWaveReport[];
   /** Mode Revert: what brings the originals back, in order. */
-  restores?: PlannedWrite[];
+  restores?: (PlannedWrite & { change: ObjectChange })[];
   /** All of them, worst first. */
-  hazards: Hazard[];
+  hazards: FoundHazard[];
   /** Hazards that hold the rollout until somebody acts or accepts them. */
   blocking: number;
   /** What this report cannot know, or what is worth knowing beside it. */
@@ -69,12 +76,12 @@ export interface PlanReport {
 }
 
 /** Whether the plan can be carried out as it stands. */
-export function isClean({ obstacle, blocking }: PlanReport): boolean {
+export function isClean({ obstacle, blocking }: Pick<PlanReport, 'obstacle' | 'blocking'>): boolean {
   return obstacle === undefined && blocking === 0;
 }
 
 /** @param gaps what could not be looked at */
-export function planReport(input: Input, gaps: readonly string[]): PlanReport {
+export function planReport(input: Input, inventory: Inventory | undefined, gaps: readonly string[]): PlanReport {
   const { rollout, world, obstacle } = input;
   const { mode, suspend } = rollout.spec;
   const { namespace, name } = rollout.metadata;
@@ -83,7 +90,7 @@ export function planReport(input: Input, gaps: readonly string[]): PlanReport {
     const { reason, message } = obstacle;
     return { ...head, obstacle: { reason, message }, waves: [], hazards: [], blocking: 0, notes: [...gaps] };
   }
-  const situation = new Situation(input);
+  const situation = surveyed(input, inventory);
   const { plan } = situation;
   const states = [...situation.states()];
   const hazards = situation.hazards();
@@ -123,6 +130,7 @@ function scopeReport(situation: Situation, state: ScopeState, step: number | und
     ...(decidedBy ? { decidedBy: `${decidedBy.metadata.namespace}/${decidedBy.metadata.name}` } : {}),
     ...(situation.drifted(state) ? { drifted: true as const } : {}),
     writes: step === undefined || reverting ? [] : writesFor(situation, state),
+    changes: step === undefined || reverting ? [] : changesFor(situation, state),
   };
 }
 
@@ -136,11 +144,26 @@ function writesFor(situation: Situation, state: ScopeState): PlannedWrite[] {
   ];
 }
 
+/** Once the step is done: what is written on the way is not shown. */
+function changesFor(situation: Situation, state: ScopeState): ObjectChange[] {
+  const { rollout, world } = situation.input;
+  const { prepare, enforce, after } = forecast(rollout, state, world);
+  const places = [...prepare, ...enforce].map(placeOf);
+  const named = (policies: Policies, { namespace, name }: { namespace: string; name: string }) =>
+    policies.in(namespace).find(({ metadata }) => metadata.name === name);
+  const once = new Map(places.map(place => [`${place.namespace}/${place.name}`, place]));
+  return [...once.values()].flatMap(place => changeBetween(named(world.policies, place), named(after, place)));
+}
+
+function placeOf(write: Write): { namespace: string; name: string } {
+  return write.verb === 'create' ? write.object.metadata : write.target;
+}
+
 /** A policy whose original is damaged has no way back; the hazards say so. */
-function restorations(situation: Situation): PlannedWrite[] {
+function restorations(situation: Situation): NonNullable<PlanReport['restores']> {
   return marked(situation).flatMap(({ policy, mark }) => {
     const write = restore(policy, mark);
-    return write ? [plannedWrite(write)] : [];
+    return write ? [{ ...plannedWrite(write), change: changeBy(write, policy) }] : [];
   });
 }
 

@@ -1,10 +1,12 @@
 /** A plan as text. */
 import { counted } from '../rollout/text.ts';
 import { hazardLines } from './hazardView.ts';
+import { diffLines } from './objectDiff.ts';
 import type { PlannedScope, PlannedWrite, PlannedWaveReport, PlanReport } from './planReport.ts';
-import { fields, paragraph, table, type Width } from './table.ts';
+import { fields, noteLines, paragraph, table, type Width } from './table.ts';
 
-export function planLines(report: PlanReport, width: Width): string[] {
+/** @param diff whether the objects that change are shown too */
+export function planLines(report: PlanReport, diff: boolean, width: Width): string[] {
   const { namespace, name, obstacle, hazards, restores, notes } = report;
   const title = [`MtlsRollout ${namespace}/${name}`, ''];
   if (obstacle) {
@@ -14,8 +16,8 @@ export function planLines(report: PlanReport, width: Width): string[] {
   return [
     ...title,
     ...fields(summaryOf(report), width),
-    ...report.waves.flatMap(wave => ['', ...waveLines(wave, report, width)]),
-    ...(restores ? ['', ...restoreLines(restores, width)] : []),
+    ...report.waves.flatMap(wave => ['', ...waveLines(wave, report, width), ...(diff ? changeLines(wave) : [])]),
+    ...(restores ? ['', ...restoreLines(restores, diff, width)] : []),
     '',
     ...hazardLines(hazards, width),
     ...noteLines(notes, width),
@@ -47,6 +49,10 @@ function waveLines({ name, plan, maxConcurrent, soak, scopes }: PlannedWaveRepor
   return [title, ...table(head, rows, width)];
 }
 
+function changeLines({ scopes }: PlannedWaveReport): string[] {
+  return scopes.flatMap(({ changes }) => changes.flatMap(change => ['', ...diffLines(change)]));
+}
+
 function stepOf({ step }: PlannedScope, reverting: boolean): string {
   if (step !== undefined) return String(step);
   return reverting ? '-' : 'done';
@@ -65,12 +71,9 @@ function oneWrite({ verb, mode }: PlannedWrite, name: string): string {
   return verb === 'patch' ? `patch ${name} to ${mode ?? 'its original'}` : `delete ${name}`;
 }
 
-function restoreLines(restores: readonly PlannedWrite[], width: Width): string[] {
+function restoreLines(restores: NonNullable<PlanReport['restores']>, diff: boolean, width: Width): string[] {
   if (restores.length === 0) return ['To restore: nothing, every policy is as it was before the rollout'];
   const lines = restores.flatMap(write => paragraph(oneWrite(write, write.object), width, '  '));
-  return [`To restore: ${counted(restores.length, 'policy', 'policies')}`, ...lines];
-}
-
-function noteLines(notes: readonly string[], width: Width): string[] {
-  return notes.length === 0 ? [] : ['', ...notes.flatMap(note => paragraph(`Note: ${note}`, width))];
+  const changes = diff ? restores.flatMap(({ change }) => ['', ...diffLines(change)]) : [];
+  return [`To restore: ${counted(restores.length, 'policy', 'policies')}`, ...lines, ...changes];
 }

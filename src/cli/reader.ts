@@ -2,29 +2,45 @@
 import type { MtlsRollout } from '../api/resource.ts';
 import { parseRollout } from '../api/validate.ts';
 import type { KubeClient } from '../cluster/client.ts';
-import { KubeError } from '../cluster/errors.ts';
-import { projectPolicy } from '../cluster/policies.ts';
-import { NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/resources.ts';
 import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
+import { projectPolicy, projectRule } from '../cluster/policies.ts';
+import { DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/resources.ts';
+import { surveyOf } from '../cluster/survey.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
-import type { Namespace, PeerAuthentication } from '../istio/objects.ts';
+import type { Inventory } from '../istio/inventory/inventory.ts';
+import type { KindName } from '../istio/inventory/kinds.ts';
+import type { DestinationRule, Namespace, PeerAuthentication } from '../istio/objects.ts';
 import { projectNamespace } from '../istio/pods.ts';
 import { policiesOf } from '../istio/policies.ts';
+import { reachOf } from '../rollout/moves.ts';
+import { planOf } from '../rollout/plan.ts';
 import { refusal } from '../rollout/refusal.ts';
-import type { Obstacle, World } from '../rollout/world.ts';
+import type { World } from '../rollout/world.ts';
 import { collect } from './collect.ts';
-import { Failure, isMissing } from './failure.ts';
+import { Failure, isForbidden, isMissing } from './failure.ts';
 import { listRollouts } from './rollouts.ts';
+import type { Seen } from './source.ts';
 
 /** Where the mesh configuration is unless somebody moved it; `--root-namespace` is for those. */
 const ISTIO_NAMESPACE = 'istio-system';
 
-export interface Seen {
-  world: World;
-  obstacle: Obstacle | undefined;
+interface SeenWorkloads {
+  inventory: Inventory;
+  namespaces: ReadonlySet<string>;
   /** What could not be looked at. */
   gaps: string[];
 }
+
+/** Without which the list of workloads has holes. */
+const FOR_WORKLOADS: readonly KindName[] = [
+  'Pod',
+  'Service',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'CronJob',
+  'DestinationRule',
+];
 
 export class WorldReader {
   readonly #client: KubeClient;
@@ -46,17 +62,36 @@ export class WorldReader {
       inRoot ? this.#policies(undefined) : this.#policiesOf([namespace, rootNamespace]),
       this.#rivals(inRoot ? undefined : namespace, rootNamespace),
     ]);
-    const world: World = {
-      rootNamespace,
-      namespaces,
-      policies: policiesOf(policies),
-      workloads: [],
-      rules: [],
-      services: new Map(),
-    };
-    const obstacle = refusal(rollout, rivals, world);
-    const workloads = obstacle ? [] : await readWorkloads(this.#client, rollout, world);
-    return { world: { ...world, workloads }, obstacle, gaps };
+    const bare: World = { ...emptyWorld(rootNamespace), namespaces, policies: policiesOf(policies) };
+    const obstacle = refusal(rollout, rivals, bare);
+    if (obstacle) return { world: bare, obstacle, inventory: undefined, gaps };
+    const world = { ...bare, workloads: await readWorkloads(this.#client, rollout, bare) };
+    const scopes = [...planOf(rollout, world).scopes.values()];
+    const names = [...new Set(scopes.flatMap(({ scope }) => reachOf(scope, world)))];
+    const { inventory, gap } = await this.#survey(names, world);
+    return { world: { ...world, rules: inventory.rules }, obstacle, inventory, gaps: [...gaps, ...gap] };
+  }
+
+  /** The workloads of a namespace, or of all, and everything that may call them. */
+  async workloads(namespace: string | undefined): Promise<SeenWorkloads> {
+    const rootNamespace = await this.#root();
+    const names = namespace === undefined ? (await this.#namespaces(undefined)).map(({ name }) => name) : [namespace];
+    const policies = await (namespace === undefined
+      ? this.#policies(undefined)
+      : this.#policiesOf([...new Set([namespace, rootNamespace])]));
+    const world = { ...emptyWorld(rootNamespace), policies: policiesOf(policies) };
+    const { inventory, gap } = await this.#survey(names, world);
+    const unseen = inventory.unseen
+      .filter(({ kind }) => FOR_WORKLOADS.includes(kind))
+      .map(({ permission }) => `you may not ${permission}: what is missing here cannot be told`);
+    return { inventory, namespaces: new Set(names), gaps: [...gap, ...unseen] };
+  }
+
+  /** Clients may run anywhere, and their namespaces say whether they have a proxy. */
+  async #survey(names: readonly string[], world: World): Promise<{ inventory: Inventory; gap: string[] }> {
+    const [rules, { namespaces, gap }] = await Promise.all([this.#rules(), this.#everyNamespace(names)]);
+    const inventory = await surveyOf(this.#client, names, ISTIO_NAMESPACE, { ...world, rules, namespaces });
+    return { inventory, gap };
   }
 
   #root(): Promise<string> {
@@ -65,10 +100,34 @@ export class WorldReader {
       try {
         return (await readMeshConfiguration(this.#client, ISTIO_NAMESPACE)).rootNamespace;
       } catch (error) {
-        if (!(error instanceof KubeError) || error.kind !== 'Forbidden') throw error;
+        if (!isForbidden(error)) throw error;
         throw new Failure(`${error.message}; or say where it is with --root-namespace`, error);
       }
     });
+  }
+
+  /** Undefined: they may not be seen. */
+  #rules(): Promise<DestinationRule[] | undefined> {
+    return this.#once('rules', async () => {
+      try {
+        return (await collect(this.#client.list(DESTINATION_RULES))).map(projectRule);
+      } catch (error) {
+        if (isMissing(error)) return [];
+        if (!isForbidden(error)) throw error;
+        return undefined;
+      }
+    });
+  }
+
+  /** All of them, or where that is forbidden those that are asked for. */
+  async #everyNamespace(names: readonly string[]): Promise<{ namespaces: Namespace[]; gap: string[] }> {
+    try {
+      return { namespaces: await this.#namespaces(undefined), gap: [] };
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      const namespaces = (await Promise.all(names.map(name => this.#namespaces(name)))).flat();
+      return { namespaces, gap: ['you may not list namespaces: whether clients elsewhere have a proxy is not known'] };
+    }
   }
 
   #namespaces(name: string | undefined): Promise<Namespace[]> {
@@ -104,7 +163,7 @@ export class WorldReader {
     try {
       return { rivals: [...own, ...(await this.#rollouts(root))], gaps: [] };
     } catch (error) {
-      if (!(error instanceof KubeError) || error.kind !== 'Forbidden') throw error;
+      if (!isForbidden(error)) throw error;
       return {
         rivals: own,
         gaps: [`you may not list the MtlsRollouts of ${root}: whether an older one governs this too is not known`],
@@ -124,4 +183,8 @@ export class WorldReader {
     this.#read.set(what, known);
     return known;
   }
+}
+
+function emptyWorld(rootNamespace: string): World {
+  return { rootNamespace, namespaces: [], policies: policiesOf([]), workloads: [], rules: [], services: new Map() };
 }

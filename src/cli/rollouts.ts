@@ -27,7 +27,7 @@ export async function findRollout(client: KubeClient, namespace: string, name: s
     const others = await listRollouts(client, namespace);
     const there =
       others.length === 0
-        ? 'there is none in this namespace; -n names another, "kubectl mtlsrollout status -A" shows all'
+        ? 'there is none in this namespace; -n names another, "kubectl mtlsrollout describe -A" shows all'
         : `in this namespace there is ${listed(others.map(({ metadata }) => metadata.name))}`;
     throw new Failure(`no MtlsRollout ${namespace}/${name}: ${there}`, error);
   }

@@ -41,6 +41,11 @@ export function paragraph(text: string, width: Width, indent = ''): string[] {
   return hanging(indent, clean(text), indent.length, width);
 }
 
+/** What is worth knowing beside a report, behind an empty line. */
+export function noteLines(notes: readonly string[], width: Width): string[] {
+  return notes.length === 0 ? [] : ['', ...notes.flatMap(note => paragraph(`Note: ${note}`, width))];
+}
+
 function hanging(start: string, text: string, indent: number, width: Width): string[] {
   const [first = '', ...rest] = width === undefined ? [text] : wrapped(text, Math.max(width - indent, 10));
   return [(start + first).trimEnd(), ...rest.map(line => ' '.repeat(indent) + line)];

@@ -1,4 +1,5 @@
 /** Makes the round of probes that a decision asks for. */
+import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { Observation, StepStatus } from '../api/status.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
@@ -21,14 +22,17 @@ export interface Observer {
   preset: MetricsPreset;
 }
 
+/** For the default set. */
+const TIMEOUT_MS = 30_000;
+
 /** Every probe of the rollout that takes part in this kind of round looks once. Never rejects but for the signal. */
 export async function observe(
   observer: Observer,
   input: Input,
-  due: { kind: RoundKind; step: StepStatus },
+  due: { kind: RoundKind; step: StepStatus; names: ReadonlySet<string> | undefined },
   signal: AbortSignal,
 ): Promise<Round> {
-  const { kind, step } = due;
+  const { kind, step, names } = due;
   const { rollout, world, metrics } = input;
   // not what the step names: a namespace that was made anew since is no part of it any more
   const states = new Situation(input).stepStates(step);
@@ -43,12 +47,34 @@ export async function observe(
     exempt: exemptOnceMoved(rollout, states, world),
     signal,
   };
-  const probes = buildProbes(rollout.spec.probes, observer.sight, observer.preset, metrics).filter(({ rounds }) =>
-    rounds.includes(kind),
+  const { probes: specs } = rollout.spec;
+  const probes = buildProbes(specs, observer.sight, observer.preset, metrics).filter(
+    ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
   );
-  const observations = await Promise.all(probes.map(probe => observed(probe, look)));
+  const timeouts = new Map(specs.map(({ name, timeout }) => [name, parseDuration(timeout)]));
+  const observations = await Promise.all(
+    probes.map(probe => observedInTime(probe, look, timeouts.get(probe.name) ?? TIMEOUT_MS, observer.clock)),
+  );
   signal.throwIfAborted();
   return { kind, at: observer.clock.now(), observations };
+}
+
+/** A look that takes too long is an Error, and is broken off. */
+async function observedInTime(probe: Probe, look: Look, timeoutMs: number, clock: Clock): Promise<Observation> {
+  const [late, done] = [new AbortController(), new AbortController()];
+  const timer = clock.wait(timeoutMs, AbortSignal.any([done.signal, look.signal])).then((): Observation => {
+    if (!done.signal.aborted) late.abort(new Error('the look took too long'));
+    const message = `the look took longer than ${formatDuration(timeoutMs)}`;
+    return { name: probe.name, verdict: 'Error', value: '', samples: 0, message, at: timestamp(look.now) };
+  });
+  try {
+    return await Promise.race([
+      observed(probe, { ...look, signal: AbortSignal.any([look.signal, late.signal]) }),
+      timer,
+    ]);
+  } finally {
+    done.abort();
+  }
 }
 
 /** What a probe could not even try to see is an Error of that probe, and of nothing else. */

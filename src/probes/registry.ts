@@ -3,6 +3,7 @@ import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import type { MetricsPreset, Probe, ProbeFactory, Sight } from './probe.ts';
+import { roundsOf } from '../rollout/probeRounds.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
@@ -22,7 +23,8 @@ export function buildProbes(
   haveMetrics: boolean,
 ): Probe[] {
   const chosen = specs.length > 0 ? specs : defaultProbes().filter(spec => haveMetrics || !readsMetrics(spec));
-  return chosen.map(spec => buildProbe(spec, sight, preset));
+  // the author may say when a probe looks
+  return chosen.map(spec => ({ ...buildProbe(spec, sight, preset), rounds: roundsOf(spec) }));
 }
 
 /** What looks where the author named nothing: with what a mesh exports by default, or it would wait for ever. */

@@ -2,13 +2,13 @@
  * The decision: from what is known to what is done next. A pure function; the same input always gives the same
  * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
  */
-import { parseDuration } from '../api/duration.ts';
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
-import { changesOf, nextRoundAt, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
+import { dueIn, nextRoundAt } from './probeRounds.ts';
+import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { strayPins } from './stages/leaving.ts';
@@ -30,8 +30,12 @@ export function decide(input: Input): Decision {
   let status = sinceNow(input.rollout.status ?? {}, input.now);
   const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
   if (input.round) {
-    if (status.step) transitions.push(...changesOf(status.probes ?? [], input.round, status.step));
-    status = { ...status, probes: withRound(status, input.round, input.rollout.spec) };
+    const before = status.probes ?? [];
+    const probes = withRound(status, input.round, input.rollout.spec);
+    const names = new Set(input.round.observations.map(({ name }) => name));
+    const seen = { ...input.round, observations: probes.filter(({ name }) => names.has(name)) };
+    if (status.step) transitions.push(...changesOf(before, seen, status.step));
+    status = { ...status, probes };
   }
   for (let moves = 0; moves < LONGEST_CHAIN; moves++) {
     const move = nextMove(situation, status);
@@ -44,20 +48,28 @@ export function decide(input: Input): Decision {
   );
 }
 
+interface RoundDue {
+  kind: RoundKind;
+  step: StepStatus;
+  /** Probes that take part; undefined: every one of the default set. */
+  names: ReadonlySet<string> | undefined;
+}
+
 /** The round of probes that the next decision needs, if one is due now, and the step that it is about. */
-export function roundDue(input: Input): { kind: RoundKind; step: StepStatus } | undefined {
-  const { spec, status } = input.rollout;
-  const { step } = sinceNow(status ?? {}, input.now);
+export function roundDue(input: Input): RoundDue | undefined {
+  const { spec } = input.rollout;
+  const status = sinceNow(input.rollout.status ?? {}, input.now);
+  const { step } = status;
   if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   const kind = ({ Observing: 'Entry', Enforcing: 'Enforcement', Soaking: 'Soak' } as const)[step.stage as string];
   if (!kind) return undefined;
   // most looks are made before a round is due: the plan need not be worked out for that
-  if (input.now < nextRoundAt(kind, step, parseDuration(spec.analysis.interval))) return undefined;
+  if (input.now < nextRoundAt(spec, status, kind, step)) return undefined;
   const situation = new Situation(input);
   const states = situation.stepStates(step);
   const strict = states.every(state => situation.moved(state));
   if (kind === 'Enforcement' && !(strict && watchesEnforcement(spec))) return undefined;
-  return states.length > 0 ? { kind, step } : undefined;
+  return states.length > 0 ? { kind, step, names: dueIn(spec, status, kind, step, input.now) } : undefined;
 }
 
 function nextMove(situation: Situation, status: Status): Move {

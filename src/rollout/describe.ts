@@ -1,6 +1,7 @@
 /** Status in words and numbers: what the columns, the conditions and the message say about a move. */
 import { setCondition } from '../api/conditions.ts';
-import type { Condition, Status } from '../api/status.ts';
+import type { Condition, Hazard, Status } from '../api/status.ts';
+import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import type { PlannedWave } from './plan.ts';
@@ -18,10 +19,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const { trouble } = input;
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
-  const hazards = situation
-    .hazards()
-    .slice(0, MOST_HAZARDS)
-    .map(hazard => ({ ...hazard, object: bounded(hazard.object, 400), message: bounded(hazard.message) }));
+  const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
   const { step: _, hazards: __, rollback, ...rest } = status;
   return {
     ...rest,
@@ -38,6 +36,11 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
+}
+
+function stored(found: FoundHazard): Hazard {
+  const { exception: _, ...hazard } = found;
+  return { ...hazard, object: bounded(hazard.object, 400), message: bounded(hazard.message) };
 }
 
 function summaryOf(

@@ -1,6 +1,7 @@
 /** Hazards that can be read from policies and rules: what would make a step fail, or its answer wrong. */
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Hazard } from '../api/status.ts';
+import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { managerOf } from '../istio/ownership.ts';
 import { type ExceptionState, fieldsAfter, fieldsBefore } from './excepted.ts';
 import { exceptionHazards, exceptionHazardsOf } from './exceptionHazards.ts';
@@ -15,8 +16,8 @@ export function targetHazards(
   world: World,
   plan: Plan,
   metrics: boolean,
-  found: readonly Hazard[],
-): Hazard[] {
+  found: readonly FoundHazard[],
+): FoundHazard[] {
   return [
     ...missingNamespaces(rollout, world),
     ...withoutEvidence(rollout, metrics),
@@ -27,7 +28,7 @@ export function targetHazards(
 }
 
 /** Hazards of one scope that still has to move; `found` are those that more than policies tell. */
-export function scopeHazards(rollout: MtlsRollout, state: ScopeState, found: readonly Hazard[]): Hazard[] {
+export function scopeHazards(rollout: MtlsRollout, state: ScopeState, found: readonly FoundHazard[]): FoundHazard[] {
   const shadowed = shadowedBy(rollout, state);
   if (isStrict(state)) return shadowed.map(hazard => accepted(hazard, rollout));
   return [
@@ -60,7 +61,7 @@ function restAccepted(rollout: MtlsRollout, { weakerInside, overlapping: others 
   return weaker && (others.length === 0 || accept.includes('OverlappingPolicy'));
 }
 
-function accepted(hazard: Hazard, { spec }: MtlsRollout): Hazard {
+function accepted(hazard: FoundHazard, { spec }: MtlsRollout): FoundHazard {
   // not to be accepted: there would be no way back, or clients cut off
   const fatal = hazard.code === 'DamagedOriginal' || hazard.code === 'RulesNotSeen';
   const taken = spec.preflight.accept.includes(hazard.code) && !fatal;

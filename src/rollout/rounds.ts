@@ -1,26 +1,16 @@
 /** When probes are due, and what a round adds to a step. */
+import { parseDuration } from '../api/duration.ts';
 import type { Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
+import { addedUp, decidingIn, lastLook, notLater } from './probeRounds.ts';
 import type { Situation } from './situation.ts';
 import { timestamp } from './text.ts';
 import type { Round, RoundKind, Transition } from './world.ts';
 
 /** What status has room for. */
 const MOST_PROBES = 32;
-/** While STRICT spreads, looks are closer together than the author's interval. */
-const ENFORCEMENT_INTERVAL = 5_000;
 /** Rounds further apart than this (or two intervals, if that is longer) are not in a row: nobody looked in between. */
 const LONGEST_GAP = 600_000;
-
-function roundInterval(kind: RoundKind, interval: number): number {
-  return kind === 'Enforcement' ? Math.min(interval, ENFORCEMENT_INTERVAL) : interval;
-}
-
-/** When the next round of a stage is due. Evidence before a step is there at once; evidence about a change must gather. */
-export function nextRoundAt(kind: RoundKind, step: StepStatus, interval: number): number {
-  if (step.lastRoundAt) return Date.parse(step.lastRoundAt) + roundInterval(kind, interval);
-  return Date.parse(step.since) + (kind === 'Soak' ? interval : 0);
-}
 
 /** The round that was made for this decision, if it is of this kind, about this step and not counted yet. */
 export function newRound({ input }: Situation, kind: RoundKind, step: StepStatus): Round | undefined {
@@ -36,21 +26,60 @@ export function rowBroken(step: StepStatus): StepStatus {
   return { ...step, healthyRounds: 0 };
 }
 
-/** A step after one more round: healthy ones count in a row, unhealthy ones add up. */
-export function afterRound({ pace }: Situation, step: StepStatus, round: Round): StepStatus {
-  const verdict = worstOf(round.observations)?.verdict ?? 'Healthy';
-  const before = step.lastRoundAt ? Date.parse(step.lastRoundAt) : round.at;
-  const row = round.at - before > Math.max(2 * pace.interval, LONGEST_GAP) ? 0 : step.healthyRounds;
+/** A step after one more round, which status has already: healthy ones count in a row, unhealthy ones add up. */
+export function afterRound({ pace, input }: Situation, status: Status, step: StepStatus, round: Round): StepStatus {
+  const { spec } = input.rollout;
+  const standing = standingOf(spec, status, step, round);
+  const verdict = worstOf(standing)?.verdict ?? 'Healthy';
+  const counted = round.observations.filter(({ name }) => countsTogether(spec, name));
   return {
     ...step,
-    healthyRounds: verdict === 'Healthy' ? row + 1 : 0,
-    failures: step.failures + (verdict === 'Unhealthy' ? 1 : 0),
+    healthyRounds: verdict === 'Healthy' ? rowBefore(step, round, pace.interval) + 1 : 0,
+    failures: step.failures + (counted.some(({ verdict: seen }) => seen === 'Unhealthy') ? 1 : 0),
     lastRoundAt: timestamp(round.at),
   };
 }
 
-/** The newest observation of each probe that the spec still has. */
-export function withRound({ probes = [] }: Status, { observations }: Round, spec: Spec): Observation[] {
+/** Whether every probe that decides has given as many healthy looks in a row as it must. */
+export function isProven({ pace, input }: Situation, status: Status, step: StepStatus, kind: RoundKind): boolean {
+  const deciding = decidingIn(input.rollout.spec, kind) ?? [];
+  const need = Math.max(pace.successes, 1);
+  if (deciding.length === 0) return step.healthyRounds >= need;
+  const rows = deciding.map(({ name, successes = need }) => (lastLook(status, step, name)?.row ?? 0) >= successes);
+  return step.healthyRounds > 0 && rows.every(Boolean);
+}
+
+/** What each deciding probe says: in this round, or the last time that it was due. */
+function standingOf(spec: Spec, status: Status, step: StepStatus, { kind, observations, at }: Round): Observation[] {
+  const deciding = decidingIn(spec, kind);
+  if (!deciding) return observations;
+  return deciding.map(({ name }) => {
+    const fresh = observations.find(observation => observation.name === name);
+    const silent = { name, verdict: 'NoData' as const, value: '', samples: 0, message: 'has not looked yet' };
+    return fresh ?? lastLook(status, step, name) ?? { ...silent, at: timestamp(at) };
+  });
+}
+
+/** Whether an unhealthy look counts towards the limit of all probes together. */
+function countsTogether({ probes }: Spec, name: string): boolean {
+  const probe = probes.find(known => known.name === name);
+  return !probe?.dryRun && probe?.failureLimit === undefined;
+}
+
+/** Healthy rounds in a row up to now; a long gap in which nobody looked ends the row. */
+function rowBefore({ lastRoundAt, healthyRounds }: StepStatus, { at }: Round, interval: number): number {
+  const before = lastRoundAt ? Date.parse(lastRoundAt) : at;
+  return at - before > Math.max(2 * interval, LONGEST_GAP) ? 0 : healthyRounds;
+}
+
+/** The newest observation of each probe that the spec still has, with what its looks add up to. */
+export function withRound(status: Status, round: Round, spec: Spec): Observation[] {
+  const { probes = [], step } = status;
+  const anew = step === undefined || rowBefore(step, round, parseDuration(spec.analysis.interval)) === 0;
+  const observations = round.observations.map(observation => {
+    const dryRun = spec.probes.some(({ name, dryRun: dry }) => name === observation.name && dry);
+    return addedUp(observation, step && lastLook(status, step, observation.name), { anew, dryRun });
+  });
   const fresh = new Set(observations.map(({ name }) => name));
   const known = new Set(spec.probes.map(({ name }) => name));
   const kept = probes.filter(({ name }) => !fresh.has(name) && (known.size === 0 || known.has(name)));
@@ -60,12 +89,14 @@ export function withRound({ probes = [] }: Status, { observations }: Round, spec
 
 /** A clock that went back must not make a stage wait for the future: what would have begun later begins now. */
 export function sinceNow(status: Status, now: number): Status {
-  const { step } = status;
+  const { step, probes: seen } = status;
   if (!step) return status;
+  const probes = notLater(seen, now);
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
   const { since, changedAt, pinsAt, lastRoundAt } = step;
   return {
     ...status,
+    ...(probes ? { probes } : {}),
     step: {
       ...step,
       since: past(since),
@@ -76,11 +107,10 @@ export function sinceNow(status: Status, now: number): Status {
   };
 }
 
-/** What the newest round of a stage found to object to; undefined while everything is healthy or nothing was seen. */
-export function objection({ input }: Situation, status: Status, step: StepStatus): Observation | undefined {
+/** What the probes of a stage object to, each by its newest look; undefined while all are healthy or nothing was seen. */
+export function objection({ probes = [] }: Status, step: StepStatus): Observation | undefined {
   const since = Date.parse(step.since);
-  const observations = (input.round?.observations ?? status.probes ?? []).filter(({ at }) => Date.parse(at) >= since);
-  return worstOf(observations);
+  return worstOf(probes.filter(({ at, dryRun }) => Date.parse(at) >= since && !dryRun));
 }
 
 /** The observation that decides a round, unless all are healthy. */
@@ -100,7 +130,8 @@ export function changesOf(
 ): Transition[] {
   // while STRICT spreads, a port that does not show it yet is no news
   if (kind === 'Enforcement') return [];
-  return observations.flatMap(({ name, verdict, message }): Transition[] => {
+  const deciding = observations.filter(({ dryRun }) => !dryRun);
+  return deciding.flatMap(({ name, verdict, message }): Transition[] => {
     const known = before.find(observation => observation.name === name)?.verdict;
     const about = { wave: step.wave, step: step.index, scopes: step.scopes };
     const objects = verdict === 'Unhealthy' || verdict === 'Error';
@@ -115,5 +146,5 @@ export function changesOf(
 
 /** Whether somebody looks at the ports after STRICT was written; the default set does. */
 export function watchesEnforcement({ probes }: Spec): boolean {
-  return probes.length === 0 || probes.some(({ enforcement }) => enforcement !== undefined);
+  return probes.length === 0 || probes.some(({ enforcement, dryRun }) => enforcement !== undefined && !dryRun);
 }

@@ -1,7 +1,8 @@
 /** Everything that one decision looks at, worked out once: the plan, where each scope stands, the step that runs. */
 import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
-import type { Hazard, Status, StepStatus } from '../api/status.ts';
+import type { Status, StepStatus } from '../api/status.ts';
+import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
@@ -24,7 +25,7 @@ export class Situation {
   readonly input: Input;
   readonly plan: Plan;
   readonly pace: Pace;
-  readonly targetHazards: readonly Hazard[];
+  readonly targetHazards: readonly FoundHazard[];
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
 
@@ -88,14 +89,14 @@ export class Situation {
   }
 
   /** Blocking hazards of the target and of these scopes. */
-  blocking(states: readonly ScopeState[]): Hazard[] {
+  blocking(states: readonly ScopeState[]): FoundHazard[] {
     return [...this.targetHazards, ...states.flatMap(state => this.#hazardsOf(state))].filter(blocks);
   }
 
   /** Every hazard of the plan, worst first. */
-  hazards(): Hazard[] {
+  hazards(): FoundHazard[] {
     const rank = { Block: 0, Warn: 1, Info: 2 };
-    const weight = (hazard: Hazard) => rank[hazard.severity] + (hazard.accepted ? 3 : 0);
+    const weight = (hazard: FoundHazard) => rank[hazard.severity] + (hazard.accepted ? 3 : 0);
     const all = [...this.targetHazards, ...[...this.states()].flatMap(state => this.#hazardsOf(state))];
     return all.toSorted((a, b) => weight(a) - weight(b));
   }
@@ -156,7 +157,7 @@ export class Situation {
     return findings ? states.filter(({ key }) => !findings.has(key)) : [];
   }
 
-  #hazardsOf(state: ScopeState): Hazard[] {
+  #hazardsOf(state: ScopeState): FoundHazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
     return scopeHazards(this.input.rollout, state, [...this.pinning(state).hazards, ...found]);
   }

@@ -17,6 +17,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['consolidate', { strategy: { consolidate: true } }, ['spec.strategy.consolidate']],
+  ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
   ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
   [

@@ -43,6 +43,9 @@ describe('rules of the spec', () => {
   }
 });
 
+/** How a probe looks unless its author says otherwise. */
+const LOOK = { initialDelay: '0s', timeout: '30s', dryRun: false };
+
 describe('parseRollout', () => {
   it('fills in the safe defaults of the smallest rollout', () => {
     const parsed = parseRollout(object({ target: { namespace: {} } } satisfies SpecInput));
@@ -83,8 +86,8 @@ describe('parseRollout', () => {
       { name: 'a', names: ['x'], maxConcurrent: 1, soak: '10m', approval: 'NotRequired' },
     ]);
     assert.deepEqual(probes, [
-      { name: 'p', plaintextTraffic: { window: '24h', minRequests: 100, source: 'Metrics' } },
-      { name: 'r', refusedConnections: { window: '2m', maxConnections: 0 } },
+      { name: 'p', ...LOOK, plaintextTraffic: { window: '24h', minRequests: 100, source: 'Metrics' } },
+      { name: 'r', ...LOOK, refusedConnections: { window: '2m', maxConnections: 0 } },
     ]);
   });
 

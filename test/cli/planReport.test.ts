@@ -7,7 +7,7 @@ import { TestMesh } from '../rollout/mesh.ts';
 
 function planned(mesh: TestMesh): PlanReport {
   const { rollout, world, now, epoch, metrics, obstacle } = mesh;
-  return planReport({ rollout, world, now, epoch, metrics, ...(obstacle ? { obstacle } : {}) }, []);
+  return planReport({ rollout, world, now, epoch, metrics, ...(obstacle ? { obstacle } : {}) }, undefined, []);
 }
 
 /** What the mesh saw, in the words of a plan; a restoration has no mode. */
@@ -64,9 +64,39 @@ describe('plan', () => {
     mesh.untilPhase('Reverted');
     assert.deepEqual(
       mesh.writes.slice(count).map(write => performed(write, true)),
-      restores,
+      restores?.map(restored => {
+        const { change: _, ...write } = restored;
+        return write;
+      }),
     );
     assert.deepEqual(planned(mesh).restores, []);
+  });
+
+  it('shows what each step leaves, and that is what the operator then leaves', () => {
+    const mesh = shop();
+    const [scopes] = [planned(mesh).waves.flatMap(({ scopes: each }) => each)];
+    const changes = scopes.flatMap(({ changes: each }) => each);
+    assert.deepEqual(
+      changes.map(({ before, after }) => [before?.spec, after?.spec]),
+      [
+        [undefined, { mtls: { mode: 'STRICT' } }],
+        [undefined, { mtls: { mode: 'STRICT' } }],
+        [{ mtls: { mode: 'PERMISSIVE' } }, { mtls: { mode: 'STRICT' } }],
+        [undefined, { mtls: { mode: 'STRICT' } }],
+      ],
+    );
+    mesh.untilPhase('Completed');
+    for (const { after } of changes) {
+      const { namespace, name, annotations } = after!.metadata;
+      assert.deepEqual(mesh.policy(namespace, name)?.spec, after!.spec);
+      assert.deepEqual(mesh.policy(namespace, name)?.metadata.annotations, annotations);
+    }
+    mesh.edit({ mode: 'Revert' });
+    const undone = planned(mesh).restores?.map(({ change }) => [change.object, change.after?.spec]);
+    assert.deepEqual(
+      new Map(undone as [string, unknown][]),
+      new Map(changes.map(({ object, before }) => [object, before?.spec])),
+    );
   });
 
   it('goes on in the middle where the operator is', () => {
@@ -83,7 +113,7 @@ describe('plan', () => {
 
   it('as text names every scope, who decides, and the writes', () => {
     assert.equal(
-      planLines(planned(shop()), undefined).join('\n'),
+      planLines(planned(shop()), false, undefined).join('\n'),
       `MtlsRollout istio-system/shop
 
 Mode       Enforce
@@ -118,7 +148,7 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
     assert.equal(report.hazards.length, 30);
     assert.equal(report.blocking, 30);
     assert.ok(!isClean(report));
-    const text = planLines(report, undefined);
+    const text = planLines(report, false, undefined);
     assert.ok(text.includes('Hazards: 30 blocking'));
     for (const name of names) assert.ok(text.includes(`  blocking: LeavesDisable, ${name}`), name);
   });
@@ -131,7 +161,7 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
     mesh.putPolicy('a', 'default', { mtls: { mode: 'DISABLE' } });
     const report = planned(mesh);
     assert.ok(isClean(report));
-    const text = planLines(report, undefined).join('\n');
+    const text = planLines(report, false, undefined).join('\n');
     assert.match(text, /\n1 +a +DISABLE +a\/default +patch default to PERMISSIVE, then patch to STRICT\n/);
     assert.match(text, /\nHazards: 1 accepted\n {2}accepted: LeavesDisable, a\n/);
   });
@@ -140,7 +170,7 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
     const mesh = shop();
     mesh.untilPhase('Completed');
     mesh.tamper('email', 'mtls-rollout', { spec: { mtls: { mode: 'PERMISSIVE' } } });
-    assert.match(planLines(planned(mesh), undefined).join('\n'), /\n2 +email +PERMISSIVE \(drifted\) /);
+    assert.match(planLines(planned(mesh), false, undefined).join('\n'), /\n2 +email +PERMISSIVE \(drifted\) /);
   });
 
   it('plans nothing for a rollout that is refused', () => {
@@ -148,7 +178,7 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
     mesh.obstacle = { reason: 'Unsupported', message: 'spec.schedule is not supported', lasting: true };
     const report = planned(mesh);
     assert.ok(!isClean(report));
-    assert.deepEqual(planLines(report, undefined), [
+    assert.deepEqual(planLines(report, false, undefined), [
       'MtlsRollout istio-system/shop',
       '',
       'Refused  Unsupported: spec.schedule is not supported',

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
+import type { ObjectChange } from '../../src/cli/objectDiff.ts';
 import type { KubeRequest, KubeResponse } from '../../src/cluster/transport.ts';
 import { openScene, policy, ROOT, rollout, runPlugin, type Scene, SHOP, shopObjects } from './scene.ts';
 import { soaking } from './statuses.ts';
@@ -34,23 +35,130 @@ describe('kubectl mtlsrollout', function () {
   const suspended = () => (stored() as unknown as { spec: { suspend?: boolean } }).spec.suspend;
 
   describe('status', () => {
+    const workload = (namespace: string, name: string, env: object[] = []) => ({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { namespace, name },
+      spec: {
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels: { app: name } },
+          spec: { containers: [{ name, ports: [{ containerPort: 8080 }], env }] },
+        },
+      },
+    });
+    const service = (namespace: string, name: string) => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace, name },
+      spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+
+    beforeEach(() => {
+      scene.cluster.put({
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name: 'ad', labels: { 'istio-injection': 'enabled' } },
+      });
+      for (const object of [
+        workload('ad', 'ads'),
+        service('ad', 'ads'),
+        workload('email', 'sender', [{ name: 'ADS', value: 'ads.ad:80' }]),
+      ])
+        scene.cluster.put(object);
+    });
+
+    it('shows every port of the workloads of a namespace, and who may be a client', async () => {
+      const { code, out, err } = await scene.spawn('status', '-n', 'ad');
+      assert.deepEqual([code, err], [0, '']);
+      assert.equal(
+        out,
+        `NAMESPACE  WORKLOAD        PORT  MODE    DECIDED BY  DATA PLANE  CLIENTS
+ad         Deployment/ads  8080  STRICT  ad/default  Sidecar     named by email/sender (no sidecar)
+`,
+      );
+    });
+
+    it('shows those of all namespaces, and more with -o wide', async () => {
+      const { out } = await scene.run('status', '-A', '-o', 'wide');
+      assert.equal(
+        out,
+        `NAMESPACE  WORKLOAD           PORT  MODE            DECIDED BY  DATA PLANE  PODS          SERVICES  RULE FOR CLIENTS  CLIENTS
+ad         Deployment/ads     8080  STRICT          ad/default  Sidecar     1 (template)  ads:80    auto              named by email/sender (no sidecar)
+email      Deployment/sender  8080  none, no proxy  -           none        1 (template)  -         -
+`,
+      );
+      const { items } = JSON.parse((await scene.run('status', '-A', '-o', 'json')).out) as { items: object[] };
+      assert.deepEqual(items[1], {
+        namespace: 'email',
+        workload: 'Deployment/sender',
+        port: 8080,
+        dataPlane: 'None',
+        pods: 1,
+        foretold: true,
+        mode: 'None',
+        why: 'no proxy',
+        services: [],
+        clients: [],
+      });
+    });
+
+    it('says so on the other channel where there is nothing, and what may not be seen', async () => {
+      assert.deepEqual(await scene.run('status', '-n', 'cart'), {
+        code: 0,
+        out: '',
+        err: 'There are no workloads here.\n',
+      });
+      scene.intercept = (request, proceed) =>
+        /\/api\/v1\/namespaces$|\/apps\/v1\/deployments$/.test(request.path)
+          ? Promise.resolve(forbidden('list', request.path.split('/').at(-1) ?? '', '', ''))
+          : proceed();
+      const { err } = await scene.run('status', '-n', 'ad');
+      assert.match(err, /^Note: you may not list namespaces: whether clients elsewhere have a proxy is not known$/m);
+      assert.match(err, /^Note: you may not list deployments\.apps in all namespaces: what is missing here cannot/m);
+    });
+  });
+
+  describe('hazards', () => {
+    it('finds what an inventory of the cluster shows', async () => {
+      scene.cluster.put(rollout('ad', 'own', { target: { namespace: {} } }));
+      scene.cluster.put(rollout('email', 'own', { target: { namespace: {} } }));
+      scene.cluster.put(policy('ad', 'default', 'PERMISSIVE'));
+      scene.cluster.put({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { namespace: 'email', name: 'outside' },
+        spec: { selector: { matchLabels: { app: 'a' } }, template: { metadata: { labels: { app: 'a' } }, spec: {} } },
+      });
+      const clean = await scene.run('hazards', '-n', 'ad');
+      assert.equal(clean.out, 'MtlsRollout ad/own\n\nHazards  none in 1 scope\n', clean.err);
+      const { out, code } = await scene.run('hazards', 'own', '-n', 'email');
+      assert.match(out, /\nwarning {3}UnmeshedWorkload {2}email {2}Deployment email\/outside\n/);
+      assert.equal(code, 0);
+      const { items } = JSON.parse((await scene.run('hazards', '-A', '-o', 'json')).out) as { items: object[] };
+      assert.equal(items.length, 2);
+      assert.match((await scene.run('plan', 'own', '-n', 'email')).out, /warning: UnmeshedWorkload, email/);
+    });
+  });
+
+  describe('describe', () => {
     it('shows one rollout, those of a namespace, or all', async () => {
       scene.cluster.put(rollout(ROOT, 'shop', SHOP, soaking(Date.now())));
       scene.cluster.put(rollout('ad', 'own', { target: { namespace: {} } }));
-      const one = await scene.spawn('status', 'shop', '-n', ROOT);
+      const one = await scene.spawn('describe', 'shop', '-n', ROOT);
       assert.equal(one.code, 0, one.err);
       assert.match(one.out, /^MtlsRollout istio-system\/shop\n\nPhase {7}Soaking\n/);
       assert.match(one.out, /\nenforced {6}Healthy {2}4\/4 ports {2}4 {8}3m {3}every port that listens/);
-      assert.equal((await scene.run('status', '-n', ROOT)).out, one.out);
-      const all = await scene.run('status', '-A');
+      assert.equal((await scene.run('describe', '-n', ROOT)).out, one.out);
+      const all = await scene.run('describe', '-A');
       assert.deepEqual(all.out.match(/^MtlsRollout .*/gm), ['MtlsRollout ad/own', 'MtlsRollout istio-system/shop']);
       assert.match(all.out, /the operator has not looked at this rollout yet/);
     });
 
     it('gives the same as JSON and YAML', async () => {
       scene.cluster.put(rollout(ROOT, 'shop', SHOP, soaking(Date.now())));
-      const json = JSON.parse((await scene.run('status', 'shop', '-n', ROOT, '-o', 'json')).out) as object;
-      const yaml = load((await scene.run('status', '-A', '-o', 'yaml')).out);
+      const json = JSON.parse((await scene.run('describe', 'shop', '-n', ROOT, '-o', 'json')).out) as object;
+      const yaml = load((await scene.run('describe', '-A', '-o', 'yaml')).out);
       assert.deepEqual(yaml, { items: [json] });
       const { status, ...head } = json as { status: object };
       assert.deepEqual(head, { namespace: ROOT, name: 'shop', mode: 'Enforce', suspend: false, generation: 1 });
@@ -58,12 +166,12 @@ describe('kubectl mtlsrollout', function () {
     });
 
     it('says so on the other channel when there is nothing', async () => {
-      assert.deepEqual(await scene.run('status'), {
+      assert.deepEqual(await scene.run('describe'), {
         code: 0,
         out: '',
         err: 'There are no MtlsRollouts in namespace default.\n',
       });
-      const json = await scene.run('status', '-A', '-o', 'json');
+      const json = await scene.run('describe', '-A', '-o', 'json');
       assert.deepEqual(JSON.parse(json.out), { items: [] });
       assert.equal(json.err, 'There are no MtlsRollouts.\n');
     });
@@ -122,10 +230,19 @@ describe('kubectl mtlsrollout', function () {
     it('gives the plan as JSON, hash and writes included', async () => {
       scene.cluster.put(rollout(ROOT, 'shop', SHOP));
       const { out } = await scene.run('plan', 'shop', '-n', ROOT, '-o', 'json');
-      const report = JSON.parse(out) as { plan: string; blocking: number; waves: { scopes: object[] }[] };
+      const report = JSON.parse(out) as {
+        plan: string;
+        blocking: number;
+        waves: { scopes: { changes?: ObjectChange[] }[] }[];
+      };
       assert.match(report.plan, /^[0-9a-f]{8}$/);
       assert.equal(report.blocking, 1);
-      assert.deepEqual(report.waves[0]?.scopes[1], {
+      const { changes, ...email } = report.waves[0]?.scopes[1] ?? {};
+      assert.deepEqual(
+        changes?.map(({ object, before, after }) => [object, before, after?.spec]),
+        [['PeerAuthentication email/mtls-rollout', undefined, { mtls: { mode: 'STRICT' } }]],
+      );
+      assert.deepEqual(email, {
         scope: 'email',
         step: 1,
         mode: 'PERMISSIVE',
@@ -139,8 +256,7 @@ describe('kubectl mtlsrollout', function () {
     it('writes nothing', async () => {
       scene.cluster.put(rollout(ROOT, 'shop', SHOP));
       const { revision } = scene.cluster;
-      await scene.run('plan', '-A');
-      await scene.run('status', '-A');
+      for (const command of ['plan', 'hazards', 'describe', 'status']) await scene.run(command, '-A');
       assert.equal(scene.cluster.revision, revision);
     });
 
@@ -242,11 +358,11 @@ describe('kubectl mtlsrollout', function () {
       const file = join(scene.home, 'config');
       writeFileSync(file, kubeconfig(scene.url));
       scene.cluster.put(rollout(ROOT, 'shop', SHOP));
-      const usual = await runPlugin(scene.home, ['status', '--kubeconfig', file]);
+      const usual = await runPlugin(scene.home, ['describe', '--kubeconfig', file]);
       assert.match(usual.out, /^MtlsRollout istio-system\/shop\n/, usual.err);
-      const other = await runPlugin(scene.home, ['status', '--kubeconfig', file, '--context', 'plain']);
+      const other = await runPlugin(scene.home, ['describe', '--kubeconfig', file, '--context', 'plain']);
       assert.equal(other.err, 'There are no MtlsRollouts in namespace default.\n');
-      const unknown = await runPlugin(scene.home, ['status', '--kubeconfig', file, '--context', 'nowhere']);
+      const unknown = await runPlugin(scene.home, ['describe', '--kubeconfig', file, '--context', 'nowhere']);
       assert.equal(unknown.code, 1);
       assert.equal(unknown.err, 'error: the kubeconfig has no context "nowhere": use one of mesh, plain\n');
     });
@@ -262,23 +378,23 @@ describe('kubectl mtlsrollout', function () {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const file = join(scene.home, 'config');
       writeFileSync(file, kubeconfig(url));
-      await runPlugin(scene.home, ['status', '--kubeconfig', file]);
+      await runPlugin(scene.home, ['describe', '--kubeconfig', file]);
       writeFileSync(file, kubeconfig('https://127.0.0.1:1'));
-      await runPlugin(scene.home, ['status', '--kubeconfig', file, '--server', url]);
+      await runPlugin(scene.home, ['describe', '--kubeconfig', file, '--server', url]);
       assert.deepEqual(seen, [undefined, undefined]);
       server.close();
     });
 
     it('says in one line why it cannot', async () => {
-      const missing = await runPlugin(scene.home, ['status', '--kubeconfig', join(scene.home, 'none')]);
+      const missing = await runPlugin(scene.home, ['describe', '--kubeconfig', join(scene.home, 'none')]);
       assert.equal(missing.code, 1);
       assert.match(missing.err, /^error: cannot read the kubeconfig .*none: there is no such file; .*--kubeconfig\n$/);
       writeFileSync(join(scene.home, 'broken'), 'a: [');
-      const broken = await runPlugin(scene.home, ['status', '--kubeconfig', join(scene.home, 'broken')]);
+      const broken = await runPlugin(scene.home, ['describe', '--kubeconfig', join(scene.home, 'broken')]);
       assert.match(broken.err, /^error: cannot read the kubeconfig .*broken: .*\n$/);
       const closed = await openScene();
       await closed.close();
-      const refused = await runPlugin(scene.home, ['status', '--server', closed.url]);
+      const refused = await runPlugin(scene.home, ['describe', '--server', closed.url]);
       assert.equal(refused.code, 1);
       assert.match(refused.err, /^error: cannot reach the API server .*connection refused.*; check --server, .*\n$/);
     });
@@ -287,15 +403,15 @@ describe('kubectl mtlsrollout', function () {
   describe('what goes wrong', () => {
     it('names the rollouts that are there', async () => {
       scene.cluster.put(rollout(ROOT, 'shop', SHOP));
-      for (const command of ['status', 'plan', 'retry', 'suspend', 'resume']) {
+      for (const command of ['describe', 'hazards', 'plan', 'retry', 'suspend', 'resume']) {
         const { code, out, err } = await scene.run(command, 'shpo', '-n', ROOT);
         assert.deepEqual([code, out], [1, '']);
         assert.equal(err, 'error: no MtlsRollout istio-system/shpo: in this namespace there is shop\n');
       }
-      const { err } = await scene.run('status', 'shop');
+      const { err } = await scene.run('describe', 'shop');
       assert.match(
         err,
-        /^error: no MtlsRollout default\/shop: there is none in this namespace; .*status -A" shows all\n$/,
+        /^error: no MtlsRollout default\/shop: there is none in this namespace; .*describe -A" shows all\n$/,
       );
     });
 
@@ -310,13 +426,13 @@ describe('kubectl mtlsrollout', function () {
       assert.match(err, /^error: .*the user jane lacks the verb "list" on peerauthentications\.security\.istio\.io/);
       assert.equal(err.split('\n').length, 2);
       scene.intercept = (request, proceed) =>
-        request.path.includes('/configmaps/') ? Promise.resolve(forbidden('get', 'configmaps', '', ROOT)) : proceed();
+        request.path.endsWith('/configmaps') ? Promise.resolve(forbidden('list', 'configmaps', '', ROOT)) : proceed();
       assert.match((await scene.run('plan', '-n', ROOT)).err, /; or say where it is with --root-namespace\n$/);
     });
 
     it('says that the definition is not installed', async () => {
       const bare = await openScene({ crds: [] });
-      for (const argv of [['status'], ['status', 'shop'], ['plan', '-A'], ['retry', 'shop']]) {
+      for (const argv of [['describe'], ['describe', 'shop'], ['plan', '-A'], ['retry', 'shop']]) {
         const { code, err } = await bare.run(...argv);
         assert.equal(code, 1);
         assert.match(
@@ -350,6 +466,6 @@ describe('kubectl mtlsrollout', function () {
     assert.deepEqual(await runPlugin(scene.home, ['--version']), { code: 0, out: `${version}\n`, err: '' });
     const help = await runPlugin(scene.home, ['plan', '--help']);
     assert.equal(help.code, 0);
-    assert.ok(help.out.split('\n').every(line => line.length <= 120));
+    assert.ok(help.out.split('\n').every(line => line.length <= 100));
   });
 });

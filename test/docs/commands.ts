@@ -39,7 +39,7 @@ export function problemsOf(line: string): string[] {
 }
 
 /** Words as a shell splits them, as far as the documentation uses it. */
-function wordsOf(line: string): string[] {
+export function wordsOf(line: string): string[] {
   const words = line.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
   return words.map(word => word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'));
 }

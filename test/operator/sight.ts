@@ -28,21 +28,21 @@ export class ScriptedSight implements Sight {
     return Promise.resolve(series);
   }
 
-  hello(address: string): Promise<HelloAnswer> {
+  hello(address: string, port = PORT): Promise<HelloAnswer> {
     const found = this.#cluster
       .list('v1', 'Pod')
       .find(({ status }) => (status as { podIP?: string }).podIP === address);
     if (!found) return Promise.resolve({ kind: 'Timeout' });
     const { namespace = '' } = found.metadata;
     const spiffe = `spiffe://cluster.local/ns/${namespace}/sa/default`;
-    const strict = this.mode(namespace) === 'STRICT';
+    const strict = this.mode(namespace, port) === 'STRICT';
     return Promise.resolve(strict ? { kind: 'Certificate', spiffe, validTo: undefined } : { kind: 'Plaintext' });
   }
 
-  /** Mode of the application port of a namespace's pod. */
-  mode(namespace: string): Mode {
+  /** Mode of a port of a namespace's pod, of the application's unless another is named. */
+  mode(namespace: string, port = PORT): Mode {
     const policies = this.#cluster.list(POLICY_API, 'PeerAuthentication') as unknown as PeerAuthentication[];
     const { workload, ports } = effectiveModes(policiesOf(policies), ROOT, namespace, { app: namespace });
-    return (ports.get(PORT) ?? workload).mode;
+    return (ports.get(port) ?? workload).mode;
   }
 }

@@ -24,7 +24,7 @@ export const START = Date.parse('2026-11-22T09:00:00Z');
 export const ROOT = 'istio-system';
 
 /** Verdicts that the probes of a test give: one for every round of a kind, or a function of scopes and time. */
-export type Judge = (kind: RoundKind, scopes: string[], now: number) => Verdict;
+export type Judge = (kind: RoundKind, scopes: string[], now: number, probe: string) => Verdict;
 
 export class TestMesh {
   readonly namespaces: Namespace[] = [];
@@ -183,7 +183,7 @@ export class TestMesh {
       ...(this.trouble ? { trouble: this.trouble } : {}),
     };
     const due = roundDue(input);
-    return due ? { ...input, round: this.#round(due.kind, due.step.scopes) } : input;
+    return due ? { ...input, round: this.#round(due.kind, due.step.scopes, due.names) } : input;
   }
 
   /** One decision, its status stored and its writes performed. Returns when to look again. */
@@ -275,17 +275,13 @@ export class TestMesh {
     this.history.push([...this.policies.values()]);
   }
 
-  #round(kind: RoundKind, scopes: string[]): Round {
+  /** What each probe that is due says; where the spec names none, one stands for the default set. */
+  #round(kind: RoundKind, scopes: string[], names: ReadonlySet<string> | undefined): Round {
     const at = new Date(this.now).toISOString();
-    const verdict = this.judge(kind, scopes, this.now);
-    const observation: Observation = {
-      name: kind.toLowerCase(),
-      verdict,
-      value: '',
-      samples: 1,
-      message: `${kind} is ${verdict}`,
-      at,
-    };
-    return { kind, at: this.now, observations: [observation] };
+    const observations = [...(names ?? [kind.toLowerCase()])].map((name): Observation => {
+      const verdict = this.judge(kind, scopes, this.now, name);
+      return { name, verdict, value: '', samples: 1, message: `${kind} is ${verdict}`, at };
+    });
+    return { kind, at: this.now, observations };
   }
 }

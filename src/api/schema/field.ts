@@ -4,9 +4,17 @@ import { DURATION_PATTERN, parseDuration } from '../duration.ts';
 import { ruled } from './rule.ts';
 
 /** A duration with a default, between two durations that are themselves allowed. */
-export function duration(fallback: string, [least, most]: readonly [string, string], description: string) {
-  const text = z.string().max(24);
-  return ruled(text, {
+export function duration(fallback: string, bounds: readonly [string, string], description: string) {
+  return durationBetween(bounds).default(fallback).describe(description);
+}
+
+/** A duration that may be left out. */
+export function optionalDuration(bounds: readonly [string, string], description: string) {
+  return durationBetween(bounds).optional().describe(description);
+}
+
+function durationBetween([least, most]: readonly [string, string]) {
+  return ruled(z.string().max(24), {
     cel: `self.matches('${DURATION_PATTERN.source}') && duration(self) >= duration('${least}') && duration(self) <= duration('${most}')`,
     holds: value => {
       if (!DURATION_PATTERN.test(value)) return false;
@@ -14,9 +22,7 @@ export function duration(fallback: string, [least, most]: readonly [string, stri
       return ms >= parseDuration(least) && ms <= parseDuration(most);
     },
     message: `must be a duration such as 30s, 10m or 1h30m, from ${least} to ${most}`,
-  })
-    .default(fallback)
-    .describe(description);
+  });
 }
 
 /** Longest wait that anything in a rollout may have. */

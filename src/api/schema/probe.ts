@@ -1,6 +1,7 @@
 /** The ways of looking at the running mesh. */
 import { z } from 'zod';
 import { containerPort, dnsLabel, duration } from './field.ts';
+import { look } from './look.ts';
 import { exactlyOne, keyedByName, ruled } from './rule.ts';
 
 const plaintextTraffic = z.strictObject({
@@ -67,9 +68,13 @@ const KINDS = [
   'http',
 ] as const;
 
+/** Kinds that have nothing to look at before STRICT. */
+const JUDGE_A_CHANGE = ['enforcement', 'workloadReadiness', 'trafficDrop', 'refusedConnections'] as const;
+
 const probe = ruled(
   z.strictObject({
     name: dnsLabel.describe('Name of the probe in status and events.'),
+    ...look,
     plaintextTraffic: plaintextTraffic
       .optional()
       .describe('Requests and connections that reached the scope without mutual TLS.'),
@@ -88,6 +93,12 @@ const probe = ruled(
     http: http.optional().describe('A request to a Service of the namespace of this object.'),
   }),
   exactlyOne(KINDS, 'say how to look'),
+  {
+    cel: `!has(self.when) || !(self.when in ['Entry', 'Both']) || !(${JUDGE_A_CHANGE.map(kind => `has(self.${kind})`).join(' || ')})`,
+    holds: spec =>
+      !['Entry', 'Both'].includes(spec.when ?? '') || !JUDGE_A_CHANGE.some(kind => spec[kind] !== undefined),
+    message: `${JUDGE_A_CHANGE.join(', ')} judge a change: when must be Soak or Guard`,
+  },
 );
 
 export const probes = keyedByName(z.array(probe).max(32), 'probes')

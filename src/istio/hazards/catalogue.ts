@@ -72,15 +72,7 @@ export function findingsOf(inventory: Inventory, move: Move): FoundHazard[] {
   return FAMILIES.flatMap(({ find }) => find(inventory, move)).map(finding => ({ ...finding, scope: move.key }));
 }
 
-/** The same as status holds them. */
-export function hazardsOf(inventory: Inventory, move: Move): Hazard[] {
-  return findingsOf(inventory, move).map(finding => {
-    const { exception: _, ...hazard } = finding;
-    return hazard;
-  });
-}
-
 /** What stands in the way of any scope. */
-export function meshHazards(inventory: Inventory): Hazard[] {
+export function meshHazards(inventory: Inventory): FoundHazard[] {
   return FAMILIES.flatMap(({ findInMesh }) => findInMesh?.(inventory) ?? []);
 }

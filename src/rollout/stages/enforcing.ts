@@ -2,7 +2,8 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import { closedGate, interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
-import { afterRound, newRound, nextRoundAt, objection, watchesEnforcement } from '../rounds.ts';
+import { afterRound, newRound, objection, watchesEnforcement } from '../rounds.ts';
+import { nextRoundAt } from '../probeRounds.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { enforcements } from '../stepWrites.ts';
@@ -84,9 +85,9 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
 
 /** Every policy says STRICT; the proxies may still be learning it. */
 function spreading(situation: Situation, status: Status, step: StepStatus): Move {
-  const { input, now, pace } = situation;
+  const { input, now } = situation;
   const round = newRound(situation, 'Enforcement', step);
-  const seen = round ? afterRound(situation, step, round) : step;
+  const seen = round ? afterRound(situation, status, step, round) : step;
   const inForce = seen.healthyRounds > 0 || !watchesEnforcement(input.rollout.spec);
   if (inForce)
     return onward(enter({ ...seen, changedAt: seen.changedAt ?? seen.since }, 'Soaking', timestamp(now)), {
@@ -95,7 +96,7 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
       severity: 'Normal',
       ...about(step),
     });
-  const doubt = objection(situation, status, seen);
+  const doubt = objection(status, seen);
   const deadline = deadlineOf(situation, step);
   if (now >= deadline)
     return failed(
@@ -110,7 +111,7 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
     step: { ...seen, failures: 0 },
     on: 'enforcement',
     message: `${stepText(step)}: ${listed(step.scopes)} set to STRICT, waiting since ${clockTime(Date.parse(step.since), now)} to see it in force, until ${clockTime(deadline, now)}${doubtText(doubt)}`,
-    nextLookAt: Math.min(nextRoundAt('Enforcement', seen, pace.interval), deadline),
+    nextLookAt: Math.min(nextRoundAt(input.rollout.spec, status, 'Enforcement', seen), deadline),
   };
 }
 

@@ -2,7 +2,8 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import { closedGate, interfered } from '../gates.ts';
 import { enter, type Move, onward } from '../move.ts';
-import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
+import { afterRound, isProven, newRound, objection } from '../rounds.ts';
+import { nextRoundAt } from '../probeRounds.ts';
 import type { Situation } from '../situation.ts';
 import { heldDown } from '../stepWrites.ts';
 import { listed, timestamp } from '../text.ts';
@@ -21,15 +22,15 @@ export function observing(situation: Situation, status: Status, step: StepStatus
   if (closed) return closed;
 
   const round = newRound(situation, 'Entry', step);
-  const seen = round ? afterRound(situation, step, round) : step;
-  if (round && seen.healthyRounds >= situation.pace.successes && writes.length === 0)
+  const seen = round ? afterRound(situation, status, step, round) : step;
+  if (round && isProven(situation, status, seen, 'Entry') && writes.length === 0)
     return onward(enter(seen, 'Enforcing', timestamp(situation.now)), {
       reason: 'EvidenceComplete',
       message: `${stepText(step)}: ${seen.healthyRounds} healthy rounds, switching ${listed(step.scopes)} to STRICT`,
       severity: 'Normal',
       ...about(step),
     });
-  const doubt = objection(situation, status, seen);
+  const doubt = objection(status, seen);
   return {
     kind: 'Wait',
     phase: 'Observing',
@@ -38,6 +39,7 @@ export function observing(situation: Situation, status: Status, step: StepStatus
     message: `${stepText(seen)}: ${progressOf(situation, seen)} before ${listed(seen.scopes)} may switch${doubtText(doubt)}${limitText(situation, seen)}`,
     ...(isLate(situation, seen) ? { stalled: 'ProgressDeadlineExceeded' } : {}),
     writes,
-    nextLookAt: writes.length > 0 ? situation.now + BACKSTOP : nextRoundAt('Entry', seen, situation.pace.interval),
+    nextLookAt:
+      writes.length > 0 ? situation.now + BACKSTOP : nextRoundAt(situation.input.rollout.spec, status, 'Entry', seen),
   };
 }

@@ -2,7 +2,8 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import { interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import type { Move } from '../move.ts';
-import { afterRound, newRound, nextRoundAt, objection } from '../rounds.ts';
+import { afterRound, isProven, newRound, objection } from '../rounds.ts';
+import { beyondLimit, nextRoundAt } from '../probeRounds.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, listed } from '../text.ts';
 import { again, resumed, stageAgain } from './again.ts';
@@ -12,7 +13,7 @@ import { failed, paused } from './failed.ts';
 import { doubtText, progressOf, stepText } from './story.ts';
 
 export function soaking(situation: Situation, status: Status, step: StepStatus): Move {
-  const { now, pace } = situation;
+  const { now, pace, input } = situation;
   const states = situation.stepStates(step);
   if (states.length === 0) return doneByOthers(situation, step);
   const disturbed = interfered(situation, step, states);
@@ -23,12 +24,14 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   if (wasHeld(situation, status, step) || wasPaused(status, 'FieldConflict')) return resumed(situation, step);
 
   const round = newRound(situation, 'Soak', step);
-  const seen = round ? afterRound(situation, step, round) : step;
-  const doubt = objection(situation, status, seen);
+  const seen = round ? afterRound(situation, status, step, round) : step;
+  const doubt = objection(status, seen);
   if (seen.failures > pace.failureLimit)
     return failed(situation, status, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);
+  const over = beyondLimit(input.rollout.spec, status, seen);
+  if (over) return failed(situation, status, seen, over.message, over.name);
   const end = soakEnd(situation, step);
-  if (seen.healthyRounds >= pace.successes && now >= end) return done(seen);
+  if (isProven(situation, status, seen, 'Soak') && now >= end) return done(seen);
   const deadline = deadlineOf(situation, step);
   // an operator that was away may come back after the deadline: what is healthy then is no failure
   if (now >= deadline && doubt)
@@ -38,7 +41,7 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
       seen,
       `no ${pace.successes} healthy rounds in a row before ${clockTime(deadline, now)}${doubtText(doubt)}`,
     );
-  const next = nextRoundAt('Soak', seen, pace.interval);
+  const next = nextRoundAt(input.rollout.spec, status, 'Soak', seen);
   const until = now < end ? `until ${clockTime(end, now)}` : 'soak over';
   return {
     kind: 'Wait',
@@ -57,11 +60,11 @@ function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
 /** With `onFailure: Pause` a failed step stays STRICT and waits for somebody; asked again, it soaks anew. */
 function pausedAfterFailure(situation: Situation, status: Status, step: StepStatus): Move | undefined {
   const { pace, now, input } = situation;
-  const doubt = objection(situation, status, step);
+  const doubt = objection(status, step);
   // once it is paused, a round that is healthy again decides nothing
   const late = now >= deadlineOf(situation, step) && (doubt !== undefined || wasPaused(status, 'StepFailed'));
-  if (input.rollout.spec.rollback.onFailure !== 'Pause' || (step.failures <= pace.failureLimit && !late))
-    return undefined;
+  const isOver = step.failures > pace.failureLimit || beyondLimit(input.rollout.spec, status, step) !== undefined;
+  if (input.rollout.spec.rollback.onFailure !== 'Pause' || (!isOver && !late)) return undefined;
   if (situation.askedAgain(status)) return stageAgain(situation, step);
   return paused(step, doubt ? `probe ${doubt.name}: ${doubt.message}` : 'no healthy rounds before the deadline');
 }

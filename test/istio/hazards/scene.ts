@@ -28,7 +28,7 @@ export function inventoryOf(yaml: string, mesh: Partial<MeshSettings> = {}, more
 }
 
 /** All of the namespace, or the pods with these labels; ports of policies that are there already stay as they are. */
-export function moveOf(inventory: Inventory, namespace: string, labels: Record<string, string> = {}): Move {
+function moveOf(inventory: Inventory, namespace: string, labels: Record<string, string> = {}): Move {
   const { policies, rootNamespace } = inventory;
   const pods = inNamespace(inventory.pods, namespace).filter(pod => !pod.gateway && selects(labels, pod.labels));
   return {
