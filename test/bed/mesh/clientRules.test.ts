@@ -113,7 +113,7 @@ describe('DestinationRules that break clients on a real mesh', () => {
     await change(namespace, { probes: LOOKS, preflight: { accept }, analysis });
     const isLookedAt = ({ phase, probes = [] }: Status) =>
       phase === 'Soaking' &&
-      LOOKS.every(({ name }) => probes.some(seen => seen.name === name && seen.verdict !== 'NoData'));
+      LOOKS.every(({ name }) => probes.some(each => each.name === name && each.verdict !== 'NoData'));
     const broken = await untilStatus(mesh.api, path, isLookedAt, 'every probe to have its say', PATIENCE);
     printProbes(`${code} taken on, without a look for plaintext, under STRICT`, broken);
     const said = broken.status!.probes!.map(({ name, verdict }) => [name, verdict]);
