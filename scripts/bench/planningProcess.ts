@@ -3,6 +3,7 @@ import { specSchema } from '../../src/api/schema.ts';
 import type { MtlsRollout } from '../../src/api/resource.ts';
 import { DEFAULT_MESH, type Inventory, InventoryBuilder } from '../../src/istio/inventory/inventory.ts';
 import { type Findings, findingsIn } from '../../src/rollout/findings.ts';
+import { frontsIn } from '../../src/rollout/fronts.ts';
 import { Situation } from '../../src/rollout/situation.ts';
 import { largeMesh } from './largeMesh.ts';
 
@@ -33,7 +34,8 @@ function plan(namespaces: number): { found: Findings; ms: number; readMs: number
   const world = { rootNamespace: ROOT, namespaces: [...inventory.namespaces.values()], policies, rules };
   const input = { rollout, world: { ...world, workloads: [], services: new Map() }, now: 0, epoch: 0, metrics: true };
   const situation = new Situation(input);
-  const found = findingsIn(situation, [...situation.states()], inventory);
+  const states = [...situation.states()];
+  const found = findingsIn(situation, states, inventory, frontsIn(situation, states, inventory, 'istio'));
   return { found, ms: performance.now() - started, readMs: started - begun };
 }
 

@@ -35,12 +35,14 @@ export const specSchema = ruled(
     destinationRules: z
       .enum(['Auto', 'Always', 'Never'])
       .default('Auto')
-      .describe('When DestinationRule objects are generated.'),
+      .describe(
+        'When DestinationRules are written that tell clients to use mutual TLS: where it takes one, for every Service, or not at all.',
+      ),
     adopt: z
       .enum(['Unmanaged', 'Always', 'Never'])
       .default('Unmanaged')
       .describe(
-        'Which existing policies of others may be patched: those that no GitOps tool, Helm or controller manages, all, or none.',
+        'Which existing policies and DestinationRules of others may be patched: those that no GitOps tool, Helm or controller manages, all, or none.',
       ),
     drift: z
       .enum(['Report', 'Correct'])

@@ -12,6 +12,7 @@ const STAGES = [
   'Observing',
   'Enforcing',
   'Soaking',
+  'Consolidating',
   'Done',
   'RollingBack',
   'RolledBack',
@@ -23,6 +24,7 @@ export const PHASES = [
   'Observing',
   'Enforcing',
   'Soaking',
+  'Consolidating',
   'RollingBack',
   'RolledBack',
   'Reverted',
@@ -41,10 +43,13 @@ const step = z.object({
   scopes: z.array(z.string().max(127)).max(500).describe('What moves in this step: namespace, or namespace/workload.'),
   since: time.describe('Begin of the stage.'),
   startedAt: time.describe('Begin of the step.'),
-  changedAt: time.optional().describe('When STRICT was first written.'),
+  changedAt: time
+    .optional()
+    .describe('When STRICT was first written; in Consolidating, when the policy was seen to be gone.'),
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
+  rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
   healthyRounds: count,
   failures: count,
   lastRoundAt: time.optional(),
@@ -120,6 +125,10 @@ export const statusSchema = z.object({
   probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
+  clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
+  settlingSince: time
+    .optional()
+    .describe('Since when every original is restored while DestinationRules for clients still stand.'),
   retried: z.string().max(256).optional().describe('Newest value of the retry annotation that was acted on.'),
   history: z
     .array(z.object({ at: time, reason: z.string().max(64), message: sentence }))

@@ -5,10 +5,8 @@ import type { ProbeSpec, Spec, Wave } from './schema.ts';
 export function unsupportedFields(spec: Spec): string[] {
   const found: [boolean, string][] = [
     ...spec.strategy.waves.map(unsupportedInWave),
-    [spec.strategy.consolidate, 'spec.strategy.consolidate'],
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.destinationRules === 'Always', 'spec.destinationRules'],
     [spec.drift === 'Correct', 'spec.drift'],
     [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],

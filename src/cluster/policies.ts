@@ -1,8 +1,7 @@
 /** PeerAuthentications and DestinationRules as the API serves them, cut down to what the rules look at. */
-import type { ObjectMeta } from '../api/resource.ts';
+import { type ObjectMeta, ROLLOUT_ANNOTATION } from '../api/resource.ts';
 import { fieldsOf, listOf, textOf } from '../istio/fields.ts';
 import type { DestinationRule, PeerAuthentication, TrafficPolicy } from '../istio/objects.ts';
-import { pinOf } from '../rollout/pins.ts';
 import { apiVersionOf, type KubeObject } from './resource.ts';
 import { DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
@@ -29,7 +28,7 @@ export function projectPolicy(raw: KubeObject): PeerAuthentication {
   };
 }
 
-/** Of a rule of somebody else's only what decides about TLS; a pin is kept whole, to see whether it was changed. */
+/** Of a rule of somebody else's only what decides about TLS; what carries our marks is kept whole, to see whether it was changed. */
 export function projectRule(raw: KubeObject): DestinationRule {
   const rule: DestinationRule = {
     apiVersion: raw.apiVersion ?? apiVersionOf(DESTINATION_RULES),
@@ -37,7 +36,9 @@ export function projectRule(raw: KubeObject): DestinationRule {
     metadata: projectMetadata(raw),
     spec: (raw['spec'] ?? { host: '' }) as DestinationRule['spec'],
   };
-  return pinOf(rule) ? rule : { ...rule, spec: projectRuleSpec(raw['spec']) };
+  return rule.metadata.annotations?.[ROLLOUT_ANNOTATION] !== undefined
+    ? rule
+    : { ...rule, spec: projectRuleSpec(raw['spec']) };
 }
 
 function projectRuleSpec(raw: unknown): DestinationRule['spec'] {

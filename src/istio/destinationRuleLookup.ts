@@ -68,7 +68,7 @@ function emptyTables(): Tables {
 
 function file(rule: DestinationRule, tables: Tables): void {
   const { namespace } = rule.metadata;
-  const host = qualified(rule.spec.host, namespace);
+  const host = hostOf(rule);
   const exportTo = audienceOf(rule);
   const reachesHome = exportTo.size === 0 || ['*', '.', namespace].some(audience => exportTo.has(audience));
   if (reachesHome) tables.local.add(host, rule);
@@ -77,18 +77,19 @@ function file(rule: DestinationRule, tables: Tables): void {
 }
 
 /** A name without dots means a service of the rule's own namespace; anything else is taken as it is. */
-export function qualified(host: string, namespace: string): string {
-  return host === '*' || host.includes('.') ? host : fqdn(host, namespace);
+export function hostOf({ metadata, spec: { host } }: DestinationRule): string {
+  return host === '*' || host.includes('.') ? host : fqdn({ name: host, namespace: metadata.namespace });
 }
 
-function fqdn(name: string, namespace: string): string {
+/** The full host of a Service. */
+export function fqdn({ name, namespace }: { name: string; namespace: string }): string {
   return `${name}.${namespace}.svc.cluster.local`;
 }
 
 /** Rules that the client obeys for the service, all of one level, in merge order. */
 function rulesFor(namespaces: ReadonlyMap<string, Tables>, question: ClientTlsQuestion): readonly MergedRule[] {
   const { rootNamespace, clientNamespace, service } = question;
-  const host = fqdn(service.name, service.namespace);
+  const host = fqdn(service);
   const own = namespaces.get(clientNamespace);
   // Rules of the root namespace for everybody must not outdo those of the service for clients that run there.
   const home = clientNamespace === rootNamespace ? own?.privateOnly : own?.local;

@@ -56,12 +56,15 @@ export interface Namespace {
   terminating: boolean;
 }
 
-/** A set of pods that one controller runs; `selector` picks them. */
+/** A set of pods that one controller runs. */
 export interface Workload {
   namespace: string;
   name: string;
   kind: string;
+  /** Labels by which a policy picks its pods; empty: no policy can. */
   selector: Record<string, string>;
+  /** Labels that its pods have, as far as they have them all. */
+  podLabels: Record<string, string>;
   labels: Record<string, string>;
 }
 

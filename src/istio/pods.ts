@@ -1,9 +1,9 @@
 /**
- * Pods, namespaces and workloads as the API serves them, cut down to what rules and probes need. Input from a cluster
+ * Pods, namespaces and Services as the API serves them, cut down to what rules and probes need. Input from a cluster
  * is never trusted to be whole: a missing or damaged field reads as empty, and nothing throws.
  */
 import { countOf, type Fields, fieldsOf, labelsOf, listOf, textOf, timeOf } from './fields.ts';
-import type { Namespace, Pod, Service, Workload } from './objects.ts';
+import type { Namespace, Pod, Service } from './objects.ts';
 
 /** Namespaces of Kubernetes itself; a target of the whole mesh does not mean them. */
 export const IGNORED_NAMESPACES: ReadonlySet<string> = new Set([
@@ -14,7 +14,6 @@ export const IGNORED_NAMESPACES: ReadonlySet<string> = new Set([
 ]);
 
 const PROXY = 'istio-proxy';
-const WORKLOAD_KINDS: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet']);
 
 export function projectPod(raw: unknown): Pod {
   const { metadata, spec, status } = partsOf(raw);
@@ -52,21 +51,6 @@ export function projectNamespace(raw: unknown): Namespace {
     labels: labelsOf(metadata['labels']),
     terminating: textOf(metadata['deletionTimestamp']) !== '' || status['phase'] === 'Terminating',
   };
-}
-
-/**
- * A Deployment, StatefulSet or DaemonSet; undefined for other kinds, and where the selector has expressions: Istio's
- * has none, so no policy could select the same pods. Items of a list carry no kind: give it then.
- */
-export function projectWorkload(raw: unknown, kind: string = textOf(fieldsOf(raw)['kind'])): Workload | undefined {
-  const { metadata, spec } = partsOf(raw);
-  const { matchLabels, matchExpressions } = fieldsOf(spec['selector']);
-  const selector = labelsOf(matchLabels);
-  const damaged = Object.keys(selector).length !== Object.keys(fieldsOf(matchLabels)).length;
-  const selectable = !damaged && Object.keys(selector).length > 0 && listOf(matchExpressions).length === 0;
-  const [namespace, name] = [textOf(metadata['namespace']), textOf(metadata['name'])];
-  if (!WORKLOAD_KINDS.has(kind) || !selectable || !namespace || !name) return undefined;
-  return { namespace, name, kind, selector, labels: labelsOf(metadata['labels']) };
 }
 
 export function projectService(raw: unknown): Service {

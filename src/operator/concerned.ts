@@ -21,7 +21,7 @@ export function concerned({ meta }: ResourceEvent, rollouts: Cache<RolloutEntry>
 
 function begins({ parsed }: RolloutEntry): boolean {
   const { step } = ('rollout' in parsed ? parsed.rollout.status : undefined) ?? {};
-  return step?.stage === 'Pending' || step?.stage === 'Preparing';
+  return step?.stage === 'Pending' || step?.stage === 'Preparing' || step?.stage === 'Enforcing';
 }
 
 /** The key of an entry; none when the object cannot even be addressed. */

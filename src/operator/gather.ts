@@ -65,8 +65,8 @@ export async function gather(
     ...(trouble ? { trouble } : {}),
   };
   if (obstacle) return input;
-  const findings = await hazards.look(`${rollout.metadata.namespace}/${rollout.metadata.name}`, input, signal);
-  return { ...input, world: { ...input.world, findings }, now: clock.now() };
+  const found = await hazards.look(`${rollout.metadata.namespace}/${rollout.metadata.name}`, input, signal);
+  return { ...input, world: { ...input.world, findings: found.findings, fronts: found.fronts }, now: clock.now() };
 }
 
 /** What was read, or why it cannot be until somebody acts. */

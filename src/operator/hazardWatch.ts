@@ -7,6 +7,7 @@ import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { surveyOf } from '../cluster/survey.ts';
 import { type Findings, findingsIn, namespacesAtHand } from '../rollout/findings.ts';
+import { type Fronts, frontsIn, type Platform } from '../rollout/fronts.ts';
 import type { ScopeState } from '../rollout/scopeState.ts';
 import { Situation } from '../rollout/situation.ts';
 import type { Input } from '../rollout/world.ts';
@@ -21,18 +22,33 @@ interface Known {
   about: string;
   at: number;
   findings: Findings;
+  fronts: Fronts;
+}
+
+/** What goes into the world. */
+type Found = Pick<Known, 'findings' | 'fronts'>;
+
+const NOTHING: Found = { findings: new Map(), fronts: new Map() };
+
+interface HazardWatchOptions {
+  client: KubeClient;
+  clock: Clock;
+  istioNamespace: string;
+  platform: Platform;
 }
 
 export class HazardWatch {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #istioNamespace: string;
+  readonly #platform: Platform;
   readonly #known = new Map<string, Known>();
 
-  constructor({ client, clock, istioNamespace }: { client: KubeClient; clock: Clock; istioNamespace: string }) {
+  constructor({ client, clock, istioNamespace, platform }: HazardWatchOptions) {
     this.#client = client;
     this.#clock = clock;
     this.#istioNamespace = istioNamespace;
+    this.#platform = platform;
   }
 
   forget(key: string): void {
@@ -40,15 +56,15 @@ export class HazardWatch {
   }
 
   /** What was found of the scopes that are about to move; of the whole plan in mode Plan; nothing where none is. */
-  async look(key: string, input: Input, signal: AbortSignal): Promise<Findings> {
-    if (!isWanted(input.rollout)) return new Map();
+  async look(key: string, input: Input, signal: AbortSignal): Promise<Found> {
+    if (!isWanted(input.rollout)) return NOTHING;
     const situation = new Situation(input);
     const states = atHand(situation);
-    if (states.length === 0) return new Map();
+    if (states.length === 0) return NOTHING;
     const about = [input.rollout.metadata.generation, ...states.map(state => state.key)].join();
     const known = this.#known.get(key);
     const keepMs = input.rollout.status?.step?.stage === 'Pending' ? LOOK_FOR_HAZARDS_MS : KEEP_MS;
-    if (known?.about === about && this.#clock.now() - known.at < keepMs) return known.findings;
+    if (known?.about === about && this.#clock.now() - known.at < keepMs) return known;
     const { world } = input;
     const inventory = await surveyOf(
       this.#client,
@@ -57,9 +73,10 @@ export class HazardWatch {
       world,
       signal,
     );
-    const findings = findingsIn(situation, states, inventory);
-    this.#known.set(key, { about, at: this.#clock.now(), findings });
-    return findings;
+    const fronts = frontsIn(situation, states, inventory, this.#platform);
+    const found = { findings: findingsIn(situation, states, inventory, fronts), fronts };
+    this.#known.set(key, { about, at: this.#clock.now(), ...found });
+    return found;
   }
 }
 

@@ -152,7 +152,12 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
-      hazards: new HazardWatch({ client: this.client, clock, istioNamespace: settings.istioNamespace }),
+      hazards: new HazardWatch({
+        client: this.client,
+        clock,
+        istioNamespace: settings.istioNamespace,
+        platform: settings.platform,
+      }),
       reporter: new Reporter(log, this.#events),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,

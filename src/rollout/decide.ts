@@ -10,6 +10,7 @@ import type { Move, Onward, Wait } from './move.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
+import { awaitsLook, consolidating } from './stages/consolidating.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { strayPins } from './stages/leaving.ts';
 import { observing } from './stages/observing.ts';
@@ -24,6 +25,20 @@ import type { Decision, Input, RoundKind, Transition } from './world.ts';
 /** More stage changes than this in one decision would be a circle. */
 const LONGEST_CHAIN = 16;
 const HISTORY = 20;
+const RUNNING: ReadonlySet<Wait['phase']> = new Set([
+  'Preparing',
+  'Observing',
+  'Enforcing',
+  'Soaking',
+  'Consolidating',
+]);
+/** What is looked for in a stage. */
+const KINDS: Readonly<Partial<Record<StepStatus['stage'], RoundKind>>> = {
+  Observing: 'Entry',
+  Enforcing: 'Enforcement',
+  Soaking: 'Soak',
+  Consolidating: 'Enforcement',
+};
 
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
@@ -61,11 +76,12 @@ export function roundDue(input: Input): RoundDue | undefined {
   const status = sinceNow(input.rollout.status ?? {}, input.now);
   const { step } = status;
   if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
-  const kind = ({ Observing: 'Entry', Enforcing: 'Enforcement', Soaking: 'Soak' } as const)[step.stage as string];
+  const kind = KINDS[step.stage];
   if (!kind) return undefined;
   // most looks are made before a round is due: the plan need not be worked out for that
   if (input.now < nextRoundAt(spec, status, kind, step)) return undefined;
   const situation = new Situation(input);
+  if (step.stage === 'Consolidating' && !awaitsLook(situation, step)) return undefined;
   const states = situation.stepStates(step);
   const strict = states.every(state => situation.moved(state));
   if (kind === 'Enforcement' && !(strict && watchesEnforcement(spec))) return undefined;
@@ -86,7 +102,7 @@ function nextMove(situation: Situation, status: Status): Move {
       message: obstacle.message,
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
-  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation);
+  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation, status);
   const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
@@ -99,6 +115,8 @@ function nextMove(situation: Situation, status: Status): Move {
       return enforcing(situation, status, step);
     case 'Soaking':
       return soaking(situation, status, step);
+    case 'Consolidating':
+      return consolidating(situation, status, step);
     case 'RolledBack':
       return planOnly(situation) ?? rolledBack(situation, status, step);
     case 'Pending':
@@ -145,6 +163,6 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
 
 /** While a step runs there is nothing to try again: such a wish must not undo a pause that comes later. */
 function acknowledged({ retryValue }: Situation, status: Status, { phase }: Wait): Status {
-  const runs = phase === 'Preparing' || phase === 'Observing' || phase === 'Enforcing' || phase === 'Soaking';
+  const runs = RUNNING.has(phase);
   return runs && retryValue !== undefined ? { ...status, retried: retryValue } : status;
 }

@@ -20,7 +20,8 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
-  const { step: _, hazards: __, rollback, ...rest } = status;
+  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -29,6 +30,8 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    ...(clientRules ? { clientRules } : {}),
+    ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,

@@ -51,10 +51,13 @@ export function wasHeld(situation: Situation, { phase }: Status, step: StepStatu
 }
 
 /**
- * Whether the step has been paused until now: because somebody else had changed what it stands on, or because it failed
- * and its author wants to decide.
+ * Whether the step has been paused until now: because somebody else had changed what it stands on, because it failed
+ * and its author wants to decide, or because nobody saw that the scope of a removed policy is still STRICT.
  */
-export function wasPaused({ phase, conditions = [] }: Status, why: 'FieldConflict' | 'StepFailed'): boolean {
+export function wasPaused(
+  { phase, conditions = [] }: Status,
+  why: 'FieldConflict' | 'StepFailed' | 'ConsolidationStopped',
+): boolean {
   return phase === 'Paused' && conditions.some(({ type, reason }) => type === 'Stalled' && reason === why);
 }
 

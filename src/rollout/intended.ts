@@ -35,20 +35,26 @@ export function raise(
 /** Brings the policy of an exception to these fields. It belongs to the scope with this key, and goes back with it. */
 export function except(
   rollout: MtlsRollout,
-  { scope, holder, mark }: ExceptionState,
+  { exception, scope, holder, mark }: ExceptionState,
   key: string,
   fields: FieldModes,
   policies: Policies,
 ): Write | undefined {
   if (Object.keys(fields).length === 0) return undefined;
-  return brought(rollout, { scope, key, holder, mark }, { mode: 'PERMISSIVE', fields, at: undefined }, policies);
+  return brought(
+    rollout,
+    { scope, key, holder, mark },
+    { mode: 'PERMISSIVE', fields, exception: exception.name },
+    policies,
+  );
 }
 
 /** What a policy is to say, and the mode that was asked for. */
 interface Intent {
   mode: Mode;
   fields: FieldModes;
-  at: string | undefined;
+  at?: string | undefined;
+  exception?: string;
 }
 
 function brought(
@@ -58,13 +64,13 @@ function brought(
   policies: Policies,
 ): Write | undefined {
   const { scope, key, holder, mark } = place;
-  const { mode, fields, at } = intent;
+  const { fields, at } = intent;
   const nothing = Object.keys(fields).length === 0;
   if (!holder) return nothing ? undefined : { verb: 'create', object: newPolicy(rollout, place, intent, policies) };
   const created = mark !== undefined && mark.original !== 'Damaged' && mark.original.kind === 'Nothing';
   const since = nothing ? mark?.applied?.at : at;
   const set = together(mark?.applied?.set, fields);
-  const applied = appliedTo(mode, key, set, created ? newSpec(scope, set) : undefined, since);
+  const applied = appliedTo({ ...intent, at: since }, key, set, created ? newSpec(scope, set) : undefined);
   const annotations = mark
     ? marksAgain(rollout, applied)
     : marksFor(rollout, { kind: 'Spec', spec: holder.spec }, applied);
@@ -91,9 +97,10 @@ export function restore(holder: PeerAuthentication, { original, applied }: Mark)
 function newPolicy(
   rollout: MtlsRollout,
   { scope, key }: Pick<ScopeState, 'scope' | 'key'>,
-  { mode, fields, at }: Intent,
+  intent: Intent,
   policies: Policies,
 ): PeerAuthentication {
+  const { fields } = intent;
   const spec = newSpec(scope, fields);
   return {
     apiVersion: POLICY_API,
@@ -102,7 +109,7 @@ function newPolicy(
       name: freeName(scope, policies),
       namespace: scope.namespace,
       labels: MANAGED_BY,
-      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(mode, key, fields, spec, at)),
+      annotations: marksFor(rollout, { kind: 'Nothing' }, appliedTo(intent, key, fields, spec)),
     },
     spec,
   };
@@ -136,14 +143,9 @@ function specOf({ mtls, ports }: FieldModes): Spec {
 }
 
 /** `whole` is the spec of a policy that has nothing but these fields. */
-function appliedTo(
-  mode: Mode,
-  scope: string,
-  set: FieldModes,
-  whole: Spec | undefined,
-  at: string | undefined,
-): Applied {
-  return { mode, scope, set, ...(whole ? { sum: checksum(whole) } : {}), ...(at ? { at } : {}) };
+function appliedTo({ mode, at, exception }: Intent, scope: string, set: FieldModes, whole: Spec | undefined): Applied {
+  const told = { ...(exception ? { exception } : {}), ...(at ? { at } : {}) };
+  return { mode, scope, set, ...(whole ? { sum: checksum(whole) } : {}), ...told };
 }
 
 function together(before: FieldModes = {}, now: FieldModes): FieldModes {

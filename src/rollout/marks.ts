@@ -5,9 +5,10 @@
 import { checksum } from '../api/hash.ts';
 import { APPLIED_ANNOTATION, type MtlsRollout, ORIGINAL_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/resource.ts';
 import { MODES, type Mode, type PeerAuthentication } from '../istio/objects.ts';
+import { seal, unseal } from './seal.ts';
 
 /** What the slot held: a policy with this spec, or nothing (the rollout created the object). */
-export type Original = { kind: 'Spec'; spec: PeerAuthentication['spec'] } | { kind: 'Nothing' };
+export type Original<Spec = PeerAuthentication['spec']> = { kind: 'Spec'; spec: Spec } | { kind: 'Nothing' };
 
 export interface Mark {
   /** uid of the rollout that governs the policy. */
@@ -32,6 +33,8 @@ export interface Applied {
   set: FieldModes;
   /** Checksum of the spec while it holds these fields and nothing else, on policies that the rollout created. */
   sum?: string;
+  /** Name of the exception that the policy is for; absent on that of the scope itself. */
+  exception?: string;
   /** When it left DISABLE with its clients pinned; RFC 3339. */
   at?: string;
 }
@@ -52,7 +55,7 @@ export function marksFor(rollout: MtlsRollout, original: Original, applied: Appl
 
 /** The annotations of a policy whose original is already recorded. */
 export function marksAgain(rollout: MtlsRollout, applied: Applied): Record<string, string> {
-  return { ...ownerMark(rollout), [APPLIED_ANNOTATION]: encodeApplied(applied) };
+  return { ...ownerMark(rollout), [APPLIED_ANNOTATION]: seal(applied) };
 }
 
 /** Merge patch members that take every mark off again. */
@@ -84,15 +87,16 @@ export function ownerMark({ metadata }: MtlsRollout): Record<string, string> {
   return { [ROLLOUT_ANNOTATION]: `${metadata.namespace}/${metadata.name}/${metadata.uid}` };
 }
 
-function encodeOriginal(original: Original): string {
+/** As an annotation holds it. */
+export function encodeOriginal(original: Original<unknown>): string {
   const spec = original.kind === 'Spec' ? original.spec : null;
   return JSON.stringify({ spec, sum: checksum(spec) });
 }
 
-function decodeOriginal(text: string | undefined): Original | 'Damaged' {
+export function decodeOriginal<Spec>(text: string | undefined): Original<Spec> | 'Damaged' {
   if (text === undefined) return 'Damaged';
   try {
-    const { spec, sum } = JSON.parse(text) as { spec?: PeerAuthentication['spec'] | null; sum?: unknown };
+    const { spec, sum } = JSON.parse(text) as { spec?: Spec | null; sum?: unknown };
     if (spec === undefined || sum !== checksum(spec)) return 'Damaged';
     return spec === null ? { kind: 'Nothing' } : { kind: 'Spec', spec };
   } catch {
@@ -100,16 +104,7 @@ function decodeOriginal(text: string | undefined): Original | 'Damaged' {
   }
 }
 
-function encodeApplied(applied: Applied): string {
-  return JSON.stringify({ ...applied, check: checksum(applied) });
-}
-
 function decodeApplied(text: string | undefined): Applied | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const { check, ...applied } = JSON.parse(text) as Applied & { check?: unknown };
-    return check === checksum(applied) && MODES.includes(applied.mode) ? applied : undefined;
-  } catch {
-    return undefined;
-  }
+  const applied = unseal(text) as Applied | undefined;
+  return applied && MODES.includes(applied.mode) ? applied : undefined;
 }

@@ -24,6 +24,8 @@ export interface Wait {
   on: string;
   /** Waiting for what, since when, until when, and what unblocks it. */
   message: string;
+  /** Since when every original is restored while rules for clients still stand; RFC 3339. */
+  settlingSince?: string;
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];
@@ -42,6 +44,6 @@ export function onward(
 
 /** A stage change of a step: counters start anew. */
 export function enter(step: StepStatus, stage: StepStatus['stage'], since: string): StepStatus {
-  const { lastRoundAt: _, pinsAt: __, ...rest } = step;
+  const { lastRoundAt: _, pinsAt: __, rulesAt: ___, ...rest } = step;
   return { ...rest, stage, since, healthyRounds: 0, failures: 0 };
 }

@@ -3,16 +3,18 @@
  * servers learn of PERMISSIVE at different moments, and mutual TLS that comes too early is lost.
  */
 import { checksum } from '../api/hash.ts';
-import { APPLIED_ANNOTATION, type MtlsRollout, ROLLOUT_ANNOTATION } from '../api/resource.ts';
+import { APPLIED_ANNOTATION, type MtlsRollout, ORIGINAL_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/resource.ts';
+import { fqdn } from '../istio/destinationRuleLookup.ts';
 import type { DestinationRule, Service } from '../istio/objects.ts';
 import { MANAGED_BY, ownerMark } from './marks.ts';
+import { seal, unseal } from './seal.ts';
 import type { ScopeState } from './scopeState.ts';
 import { targetOf, type Write } from './writes.ts';
 
 /** How long a change is given to reach every proxy: over ten times what was measured. */
 const PIN_SETTLE = 5_000;
 /** Served by every Istio since 1.5. */
-const RULE_API = 'networking.istio.io/v1beta1';
+export const RULE_API = 'networking.istio.io/v1beta1';
 const PREFIX = 'mtls-rollout-pin-';
 /** Creation times are cut to whole seconds. */
 const RESOLUTION = 1_000;
@@ -40,13 +42,12 @@ export function pinName({ name }: Service): string {
 }
 
 export function newPin(rollout: MtlsRollout, scope: string, service: Service, at: string): DestinationRule {
-  const { name, namespace } = service;
+  const { namespace } = service;
   const spec: DestinationRule['spec'] = {
-    host: `${name}.${namespace}.svc.cluster.local`,
+    host: fqdn(service),
     trafficPolicy: { tls: { mode: 'DISABLE' } },
   };
   const pinned: Pinned = { scope, at, sum: checksum(spec) };
-  const applied = JSON.stringify({ ...pinned, check: checksum(pinned) });
   return {
     apiVersion: RULE_API,
     kind: 'DestinationRule',
@@ -54,7 +55,7 @@ export function newPin(rollout: MtlsRollout, scope: string, service: Service, at
       name: pinName(service),
       namespace,
       labels: MANAGED_BY,
-      annotations: { ...ownerMark(rollout), [APPLIED_ANNOTATION]: applied },
+      annotations: { ...ownerMark(rollout), [APPLIED_ANNOTATION]: seal(pinned) },
     },
     spec,
   };
@@ -64,29 +65,31 @@ export function newPin(rollout: MtlsRollout, scope: string, service: Service, at
 export function pinOf(rule: DestinationRule): Pin | undefined {
   const { annotations = {}, creationTimestamp = '', name } = rule.metadata;
   const by = annotations[ROLLOUT_ANNOTATION];
-  if (by === undefined || !name.startsWith(PREFIX)) return undefined;
-  const pinned = decoded(annotations[APPLIED_ANNOTATION]);
-  const times = [Date.parse(creationTimestamp) + RESOLUTION, Date.parse(pinned?.at ?? '')];
+  // a rule of somebody else's that was taken over may have any name, and has an original
+  const adopted = annotations[ORIGINAL_ANNOTATION] !== undefined;
+  if (by === undefined || adopted || !name.startsWith(PREFIX)) return undefined;
+  const pinned = unseal(annotations[APPLIED_ANNOTATION]) as Pinned | undefined;
   return {
     rule,
     rollout: by.split('/')[2] ?? '',
     scope: pinned?.scope,
     untouched: pinned !== undefined && pinned.sum === checksum(rule.spec),
-    // two clocks: whichever is ahead
-    since: Math.max(...times.filter(time => !Number.isNaN(time)), 0),
+    since: writtenAt(creationTimestamp, pinned?.at),
   };
+}
+
+/** When an object was written, as its API server and its marks tell: two clocks, whichever is ahead. */
+export function writtenAt(creationTimestamp = '', at = ''): number {
+  const times = [Date.parse(creationTimestamp) + RESOLUTION, Date.parse(at)];
+  return Math.max(...times.filter(time => !Number.isNaN(time)), 0);
 }
 
 /**
  * When what was written at these times, of which status knows the last, has reached every proxy. A time in the future
  * is that of another clock, or of this one before it went back: it tells nothing.
  */
-export function settledAt(
-  { pinsAt = '' }: { pinsAt?: string | undefined },
-  times: readonly number[],
-  now: number,
-): number {
-  const told = [Date.parse(pinsAt), ...times].filter(time => time <= now + 2 * PIN_SETTLE);
+export function settledAt(at: string | undefined, times: readonly number[], now: number): number {
+  const told = [Date.parse(at ?? ''), ...times].filter(time => time <= now + 2 * PIN_SETTLE);
   return Math.max(...told, 0) + PIN_SETTLE;
 }
 
@@ -103,14 +106,4 @@ export function unpin({ rule, untouched }: Pin): Write {
   if (untouched) return { verb: 'delete', target };
   const annotations = { [ROLLOUT_ANNOTATION]: null, [APPLIED_ANNOTATION]: null };
   return { verb: 'patch', target, patch: { metadata: { annotations } } };
-}
-
-function decoded(text: string | undefined): Pinned | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const { check, ...pinned } = JSON.parse(text) as Pinned & { check?: unknown };
-    return check === checksum(pinned) ? pinned : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,11 +3,11 @@ import { parseDuration } from '../api/duration.ts';
 import { planHash } from '../api/hash.ts';
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Wave } from '../api/schema.ts';
-import { MESH, REST } from '../api/schema/strategy.ts';
+import { CONSOLIDATE, MESH, REST } from '../api/schema/strategy.ts';
 import { slotKey } from '../istio/slots.ts';
 import { selects } from './labels.ts';
 import { type Scope, scopeKey, scopeName, scopeSlot } from './scope.ts';
-import { type Candidate, candidates } from './targets.ts';
+import { type Candidate, candidates, targetNamespaces } from './targets.ts';
 import type { World } from './world.ts';
 
 export interface PlannedWave {
@@ -50,7 +50,10 @@ export function planOf(rollout: MtlsRollout, world: World): Plan {
         IMPLICIT,
       ),
     );
-  if (rollout.spec.target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT));
+  const { target, strategy } = rollout.spec;
+  if (target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT));
+  else if (strategy.consolidate && strategy.unit === 'Workload' && !target.workloads)
+    waves.push(planned(CONSOLIDATE, wholeNamespaces(rollout, world), IMPLICIT));
   const scopes = new Map<string, { scope: Scope; wave: number }>();
   for (const [number, wave] of waves.entries())
     for (const scope of wave.scopes) scopes.set(scopeKey(scope), { scope, wave: number });
@@ -76,6 +79,11 @@ function choose(wave: Wave, from: Candidate[]): { chosen: Scope[]; others: Candi
   const missing = [...named].filter(([, found]) => found.length === 0).map(([name]) => name);
   const chosen = [...[...named.values()].flat(), ...selected].map(({ scope }) => scope);
   return { chosen, others, missing };
+}
+
+/** What replaces the policies of their workloads. */
+function wholeNamespaces(rollout: MtlsRollout, world: World): Scope[] {
+  return targetNamespaces(rollout, world).map(({ name }) => ({ kind: 'Namespace', namespace: name }));
 }
 
 function planned(

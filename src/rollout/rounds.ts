@@ -89,19 +89,22 @@ export function withRound(status: Status, round: Round, spec: Spec): Observation
 
 /** A clock that went back must not make a stage wait for the future: what would have begun later begins now. */
 export function sinceNow(status: Status, now: number): Status {
-  const { step, probes: seen } = status;
-  if (!step) return status;
+  const { step, settlingSince, probes: seen } = status;
   const probes = notLater(seen, now);
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
-  const { since, changedAt, pinsAt, lastRoundAt } = step;
+  const settling = settlingSince ? { settlingSince: past(settlingSince) } : {};
+  if (!step) return { ...status, ...settling };
+  const { since, changedAt, pinsAt, rulesAt, lastRoundAt } = step;
   return {
     ...status,
     ...(probes ? { probes } : {}),
+    ...settling,
     step: {
       ...step,
       since: past(since),
       ...(changedAt ? { changedAt: past(changedAt) } : {}),
       ...(pinsAt ? { pinsAt: past(pinsAt) } : {}),
+      ...(rulesAt ? { rulesAt: past(rulesAt) } : {}),
       ...(lastRoundAt ? { lastRoundAt: past(lastRoundAt) } : {}),
     },
   };

@@ -8,7 +8,7 @@ export type Scope =
       kind: 'Workload';
       namespace: string;
       name: string;
-      /** Short name of the kind that runs it, `sts` or `ds`: a Deployment, which has none, may be of the same name. */
+      /** Short name of the kind that runs it, such as `sts`: a Deployment, which has none, may be of the same name. */
       controller?: string;
       selector: Record<string, string>;
       ports?: number[];

@@ -138,7 +138,8 @@ function leftoversIn(
   return policies.in(scope.namespace).filter(policy => {
     if (policy === holder || exceptions.some(exception => exception.holder === policy)) return false;
     const mark = markOf(policy);
-    return mark?.rollout === metadata.uid && mark.applied?.scope === key;
+    const { scope: of, exception } = mark?.applied ?? {};
+    return mark?.rollout === metadata.uid && of === key && exception !== undefined;
   });
 }
 

@@ -3,13 +3,18 @@ import { parseDuration } from '../api/duration.ts';
 import { RETRY_ANNOTATION } from '../api/resource.ts';
 import type { Status, StepStatus } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
+import type { PeerAuthentication } from '../istio/objects.ts';
+import { slotKey, slotOf } from '../istio/slots.ts';
+import { type ClientRules, clientRulesOf } from './clientRules.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
 import { isAbout, type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, hasMoved, scopeHazards, targetHazards } from './preflight.ts';
-import { type Scope, scopeKey } from './scope.ts';
+import { type ClientRule, clientRuleOf } from './ruleMarks.ts';
+import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import { isDrifted, type ScopeState, scopeState } from './scopeState.ts';
+import { type Selection, selectionOf, unselectableHazards } from './selection.ts';
 import { bounded, timestamp } from './text.ts';
 import type { Input } from './world.ts';
 
@@ -26,16 +31,24 @@ export class Situation {
   readonly plan: Plan;
   readonly pace: Pace;
   readonly targetHazards: readonly FoundHazard[];
+  readonly selection: Selection;
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
+  #bySlot: ReadonlyMap<string, ScopeState> | undefined;
+  readonly #clientRules = new Map<string, ClientRules>();
 
   constructor(input: Input) {
     const { rollout, world, metrics } = input;
     const { interval, successes, failureLimit, progressDeadline } = rollout.spec.analysis;
     this.input = input;
     this.plan = planOf(rollout, world);
-    const ofMesh = world.findings?.get(OF_THE_MESH) ?? [];
-    this.targetHazards = targetHazards(rollout, world, this.plan, metrics, ofMesh);
+    this.selection = selectionOf(
+      rollout,
+      world,
+      [...this.plan.scopes.values()].map(({ scope }) => scope),
+    );
+    const found = [...unselectableHazards(this.selection), ...(world.findings?.get(OF_THE_MESH) ?? [])];
+    this.targetHazards = targetHazards(rollout, world, this.plan, metrics, found);
     this.pace = {
       interval: parseDuration(interval),
       successes,
@@ -108,6 +121,25 @@ export class Situation {
     return known;
   }
 
+  /** What the clients of the scope have to be told before it goes STRICT. */
+  clientRules(state: ScopeState): ClientRules {
+    const { rollout, world } = this.input;
+    const fronts = world.fronts?.get(state.key) ?? [];
+    const known = this.#clientRules.get(state.key) ?? clientRulesOf(rollout, world, state, fronts);
+    this.#clientRules.set(state.key, known);
+    return known;
+  }
+
+  /** Rules for clients that this rollout has written, in the namespaces that it may reach. */
+  ownClientRules(): ClientRule[] {
+    const { rules = [], namespaces } = this.input.world;
+    const reach = new Set(namespaces.map(({ name }) => name));
+    const found = rules
+      .filter(({ metadata }) => reach.has(metadata.namespace))
+      .flatMap(rule => clientRuleOf(rule) ?? []);
+    return found.filter(({ rollout }) => rollout === this.uid);
+  }
+
   /** Pins of this rollout, and those that another one, which is gone, has left on these scopes. */
   pins(states: readonly ScopeState[] = []): Pin[] {
     const { rules = [], namespaces } = this.input.world;
@@ -159,7 +191,23 @@ export class Situation {
 
   #hazardsOf(state: ScopeState): FoundHazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
-    return scopeHazards(this.input.rollout, state, [...this.pinning(state).hazards, ...found]);
+    const shared = this.selection.shared.get(state.key);
+    return scopeHazards(this.input.rollout, { ...state, weakerInside: this.#lastingIn(state) }, [
+      ...(shared ? [shared] : []),
+      ...this.pinning(state).hazards,
+      ...this.clientRules(state).hazards,
+      ...found,
+    ]);
+  }
+
+  /** What stays weaker inside the scope: not the policies of scopes of the plan that are still to move. */
+  #lastingIn(state: ScopeState): readonly PeerAuthentication[] {
+    if (state.weakerInside.length === 0) return state.weakerInside;
+    this.#bySlot ??= new Map([...this.states()].map(each => [slotKey(scopeSlot(each.scope)), each]));
+    return state.weakerInside.filter(policy => {
+      const other = this.#bySlot?.get(slotKey(slotOf(policy)));
+      return !other || other === state || this.moved(other);
+    });
   }
 
   #among(scopes: readonly Scope[]): ScopeState[] {

@@ -77,7 +77,7 @@ function inheritedBefore(scope: Scope, holder: PeerAuthentication, original: Mar
 }
 
 /** The policies as they are once the writes were made. Only the namespaces of the writes are sorted anew. */
-function policiesAfter(policies: Policies, writes: readonly Write[]): Policies {
+export function policiesAfter(policies: Policies, writes: readonly Write[]): Policies {
   const changed = new Map<string, readonly PeerAuthentication[]>();
   const listOf = (namespace: string) => changed.get(namespace) ?? policies.in(namespace);
   for (const write of writes) {

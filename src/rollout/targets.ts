@@ -6,7 +6,7 @@ import { IGNORED_NAMESPACES } from '../istio/pods.ts';
 import { modeOf, portModesOf } from '../istio/policies.ts';
 import { slotKey } from '../istio/slots.ts';
 import { type Labels, selects } from './labels.ts';
-import { type Scope, scopeSlot } from './scope.ts';
+import type { Scope } from './scope.ts';
 import type { World } from './world.ts';
 
 export interface Candidate {
@@ -33,16 +33,29 @@ export function candidates(rollout: MtlsRollout, world: World): Candidate[] {
   if (strategy.unit === 'Namespace')
     return namespaces.map(({ name, labels }) => ({ scope: { kind: 'Namespace' as const, namespace: name }, labels }));
   const names = new Set(namespaces.map(({ name }) => name));
-  const inTarget = world.workloads.filter(({ namespace }) => names.has(namespace)).toSorted(byName);
-  const slots = new Set<string>();
-  return inTarget.flatMap(workload => {
-    const scope = workloadScope(workload);
-    // Istio obeys one policy of a selector, so workloads with the same one move as one
-    const slot = slotKey(scopeSlot(scope));
-    if (slots.has(slot)) return [];
-    slots.add(slot);
-    return [{ scope, labels: workload.labels }];
-  });
+  const inTarget = world.workloads.filter(
+    ({ namespace, selector }) => names.has(namespace) && Object.keys(selector).length > 0,
+  );
+  return oneOfEachSlot(inTarget).map(workload => ({ scope: workloadScope(workload), labels: workload.labels }));
+}
+
+/**
+ * Istio obeys one policy of a selector, so workloads with the same one move as one, under the name of what stays
+ * longest: a step whose scope is called otherwise on the way would be another one.
+ */
+function oneOfEachSlot(workloads: readonly Workload[]): Workload[] {
+  const found = new Map<string, Workload>();
+  for (const workload of workloads.toSorted((a, b) => passing(a) - passing(b) || byName(a, b))) {
+    const slot = slotKey(workload);
+    if (!found.has(slot)) found.set(slot, workload);
+  }
+  return [...found.values()].toSorted(byName);
+}
+
+/** How soon what is of this kind may be gone. */
+function passing({ kind }: Workload): number {
+  if (kind === 'Job' || kind === 'Pod') return 2;
+  return kind === 'Deployment' || kind === 'StatefulSet' || kind === 'DaemonSet' || kind === 'Rollout' ? 0 : 1;
 }
 
 /** Namespaces that the target names and that are there, sorted by name. The root namespace never is one of them. */
@@ -86,11 +99,20 @@ function portsSay(policy: PeerAuthentication): boolean {
   return [...portModesOf(policy).values()].includes('DISABLE');
 }
 
-/** Kinds of workloads as kubectl abbreviates them. */
-const SHORT_KINDS: Readonly<Record<string, string>> = { StatefulSet: 'sts', DaemonSet: 'ds' };
+/** Kinds of workloads as kubectl abbreviates them, or nearly so; a Deployment is called by its name alone. */
+const SHORT_KINDS: Readonly<Record<string, string>> = {
+  Deployment: '',
+  StatefulSet: 'sts',
+  DaemonSet: 'ds',
+  Job: 'job',
+  CronJob: 'cj',
+  Rollout: 'ro',
+  ReplicaSet: 'rs',
+  Pod: 'po',
+};
 
-function workloadScope({ namespace, name, kind, selector }: Workload): Scope {
-  const controller = SHORT_KINDS[kind];
+export function workloadScope({ namespace, name, kind, selector }: Workload): Scope {
+  const controller = Object.hasOwn(SHORT_KINDS, kind) ? SHORT_KINDS[kind] : kind.toLowerCase();
   return { kind: 'Workload', namespace, name, ...(controller ? { controller } : {}), selector };
 }
 

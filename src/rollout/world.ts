@@ -4,6 +4,7 @@ import type { Observation, Status } from '../api/status.ts';
 import type { DestinationRule, Namespace, Service, Workload } from '../istio/objects.ts';
 import type { Policies } from '../istio/policies.ts';
 import type { Findings } from './findings.ts';
+import type { Fronts } from './fronts.ts';
 import type { Write } from './writes.ts';
 
 /** What is in the cluster, as far as one rollout is concerned. */
@@ -20,6 +21,8 @@ export interface World {
   services: ReadonlyMap<string, readonly Service[]>;
   /** What was found of the scopes at hand, by key; undefined: nobody looks for it. */
   findings?: Findings;
+  /** The Services in front of these scopes, of which rules for clients may be needed. */
+  fronts?: Fronts;
 }
 
 /** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */

@@ -16,7 +16,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { strategy: { waves: [wave, { name: 'b', names: ['y'], approval: 'Required' }] } },
     ['spec.strategy.waves[1].approval'],
   ],
-  ['consolidate', { strategy: { consolidate: true } }, ['spec.strategy.consolidate']],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
   ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
@@ -25,7 +24,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['destinationRules Always', { destinationRules: 'Always' }, ['spec.destinationRules']],
   ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
@@ -34,7 +32,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       mode: 'Revert',
       suspend: true,
       exceptions: [{ name: 'e', selector, reason: 'r', until: '2027-01-01' }],
-      strategy: { unit: 'Workload', waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
+      strategy: { unit: 'Workload', consolidate: true, waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
       probes: [
         { name: 'a', plaintextTraffic: {} },
         { name: 'b', enforcement: {} },
@@ -44,17 +42,13 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       ],
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
-      destinationRules: 'Never',
+      destinationRules: 'Always',
       adopt: 'Always',
       preflight: { accept: ['UnmeshedClient'] },
     },
     [],
   ],
-  [
-    'several at once',
-    { drift: 'Correct', strategy: { consolidate: true } },
-    ['spec.strategy.consolidate', 'spec.drift'],
-  ],
+  ['several at once', { drift: 'Correct', schedule: {} }, ['spec.schedule', 'spec.drift']],
 ];
 
 describe('unsupportedFields', () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import { managerOf } from '../../src/istio/ownership.ts';
-import { IGNORED_NAMESPACES, projectNamespace, projectPod, projectWorkload } from '../../src/istio/pods.ts';
+import { IGNORED_NAMESPACES, projectNamespace, projectPod } from '../../src/istio/pods.ts';
+import { projectWorkload, together, workloadOfPod } from '../../src/istio/workloads.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 
 const LABELS = { app: 'cart', 'security.istio.io/tlsMode': 'istio' };
@@ -169,36 +170,6 @@ describe('namespaces', () => {
   });
 });
 
-describe('workloads', () => {
-  const raw = (selector: unknown) => ({
-    metadata: { namespace: 'shop', name: 'cart', labels: { tier: 'core' } },
-    spec: { selector },
-  });
-  const labels = { matchLabels: { app: 'cart' } };
-
-  it('are cut down to their selector', () => {
-    const expected = { namespace: 'shop', name: 'cart', selector: { app: 'cart' }, labels: { tier: 'core' } };
-    for (const kind of ['Deployment', 'StatefulSet', 'DaemonSet']) {
-      assert.deepEqual(projectWorkload({ kind, ...raw(labels) }), { ...expected, kind });
-      assert.deepEqual(projectWorkload(raw(labels), kind), { ...expected, kind }, 'an item of a list');
-    }
-  });
-
-  it('that no policy can select are left out', () => {
-    const expression = { key: 'app', operator: 'Exists' };
-    const left = [
-      { kind: 'Job', ...raw(labels) },
-      raw(labels),
-      { kind: 'Deployment', ...raw({ ...labels, matchExpressions: [expression] }) },
-      { kind: 'Deployment', ...raw({ matchLabels: {} }) },
-      { kind: 'Deployment', ...raw({ matchLabels: { app: 'cart', tier: 7 } }) },
-      { kind: 'Deployment', ...raw(undefined) },
-    ];
-    for (const workload of left) assert.equal(projectWorkload(workload), undefined);
-    assert.ok(projectWorkload({ kind: 'Deployment', ...raw({ ...labels, matchExpressions: [] }) }));
-  });
-});
-
 describe('any value at all', () => {
   const part = fc.dictionary(
     fc.constantFrom(
@@ -233,7 +204,9 @@ describe('any value at all', () => {
         assert.ok([pod.created, pod.readySince, pod.restarts].every(number => !Number.isNaN(number)));
         assert.equal(effectiveModes(policiesOf([]), 'istio-system', 'shop', pod.labels).workload.mode, 'PERMISSIVE');
         projectNamespace(raw);
-        projectWorkload(raw, 'Deployment');
+        for (const kind of ['Deployment', 'Job', 'CronJob']) projectWorkload(raw, kind);
+        const workload = workloadOfPod(raw);
+        if (workload) together([workload, workload]);
         managerOf((raw ?? {}) as Parameters<typeof managerOf>[0]);
       }),
     );

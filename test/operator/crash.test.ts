@@ -17,6 +17,8 @@ const PLAYS = {
   'rollback of everything': { namespaces: SMALL_SHOP, extent: 'All' },
   'rollout that leaves DISABLE': { namespaces: SMALL_SHOP, off: ['ad', 'payment'] },
   'rollback to DISABLE': { namespaces: SMALL_SHOP, off: ['ad', 'payment'], extent: 'All' },
+  'rollout with rules for clients': { namespaces: SMALL_SHOP, rules: true },
+  'rollback with rules for clients': { namespaces: SMALL_SHOP, rules: true, extent: 'All' },
   'rollout of eleven namespaces': { namespaces: SHOP },
   'rollback of eleven namespaces': { namespaces: SHOP, extent: 'All' },
 } satisfies Record<string, Play>;
@@ -47,6 +49,12 @@ describe('an operator that crashes', function () {
     const { outcome, before } = await perform(PLAYS['rollback of everything']);
     assert.deepEqual(outcome.policies, before);
     assert.equal(outcome.created, outcome.deleted);
+  });
+
+  it('leaves the rules that were there before, and no other', async () => {
+    const { outcome } = await perform(PLAYS['rollback with rules for clients']);
+    const spec = { host: 'cart', trafficPolicy: { loadBalancer: { simple: 'RANDOM' } } };
+    assert.deepEqual(outcome.told, [{ rule: 'cart/theirs', spec, marks: [] }]);
   });
 
   after(() => {

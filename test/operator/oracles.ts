@@ -12,7 +12,7 @@ import { weaker } from '../../src/istio/slots.ts';
 import type { Revision } from '../../src/sim/server/store.ts';
 import type { KubeObject } from '../../src/sim/server/value.ts';
 import type { Bench } from './harness.ts';
-import { POLICY_API, PORT, ROOT } from './scene.ts';
+import { POLICY_API, PORT, ROOT, RULE_API } from './scene.ts';
 
 const POLICIES = 'peerauthentications.security.istio.io';
 const RULES = 'destinationrules.networking.istio.io';
@@ -76,6 +76,7 @@ export function outcomeOf(bench: Bench, name = 'shop') {
     waves: waves.map(({ name: wave, phase: is, done, total, plan }) => ({ wave, is, done, total, plan })),
     policies: policiesLeft(bench),
     rules: rulesLeft(bench),
+    told: clientsTold(bench),
     created: changes.filter(({ verb }) => verb === 'create').length,
     deleted: changes.filter(({ verb }) => verb === 'delete').length,
   };
@@ -92,9 +93,18 @@ export function policiesLeft(bench: Bench) {
   }));
 }
 
-/** DestinationRules in the cluster; the operator's own are there for seconds only. */
+/** DestinationRules in the cluster; pins are there for seconds only. */
 export function rulesLeft(bench: Bench): string[] {
-  return bench.cluster.list('networking.istio.io/v1beta1', 'DestinationRule').map(({ metadata }) => keyOf(metadata));
+  return bench.cluster.list(RULE_API, 'DestinationRule').map(({ metadata }) => keyOf(metadata));
+}
+
+/** What each DestinationRule says, and whether it carries marks. */
+function clientsTold(bench: Bench) {
+  return bench.cluster.list(RULE_API, 'DestinationRule').map(({ metadata, spec }) => ({
+    rule: keyOf(metadata),
+    spec,
+    marks: Object.keys(metadata.annotations ?? {}).toSorted(),
+  }));
 }
 
 function take(policies: Map<string, PeerAuthentication>, { table, verb, object }: Revision): void {
@@ -123,7 +133,7 @@ function modes(places: ReturnType<typeof placesOf>, policies: Map<string, PeerAu
   return found;
 }
 
-/** Clients are pinned only while the namespace is DISABLE. */
+/** Clients are pinned only while the namespace is DISABLE, and told to use mutual TLS while it is STRICT. */
 function checkPins(
   pins: Set<string>,
   policies: Map<string, PeerAuthentication>,
@@ -133,17 +143,20 @@ function checkPins(
 ): void {
   const { namespace = '', name, annotations } = object.metadata;
   if (annotations?.[ROLLOUT_ANNOTATION] === undefined) return;
+  const mode = modes(places, policies).get(`${namespace}/${namespace}`);
+  if (!name.startsWith('mtls-rollout-pin-'))
+    return assert.notEqual(mode, 'STRICT', `${namespace}/${name} was written or removed ${where}`);
   if (verb === 'delete') return void pins.delete(namespace);
-  if (verb === 'create')
-    assert.equal(modes(places, policies).get(`${namespace}/${namespace}`), 'DISABLE', `${namespace}/${name} ${where}`);
+  if (verb === 'create') assert.equal(mode, 'DISABLE', `${namespace}/${name} ${where}`);
   pins.add(namespace);
 }
 
 /** STRICT is only ever written by a step that said so before, and to nothing else. */
 function checkIntent(place: string, statuses: Map<string, Status>, where: string): void {
   const [namespace = ''] = place.split('/');
+  const about = (scope: string) => scope === '(mesh)' || scope.split('/')[0] === namespace;
   const announced = [...statuses.values()].some(
-    ({ step }) => step?.stage === 'Enforcing' && step.changedAt !== undefined && step.scopes.includes(namespace),
+    ({ step }) => step?.stage === 'Enforcing' && step.changedAt !== undefined && step.scopes.some(about),
   );
   assert.ok(announced, `${place} became STRICT ${where} and no status had announced it`);
 }

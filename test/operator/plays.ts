@@ -1,7 +1,7 @@
 /** Whole rollouts and rollbacks, to be disturbed: each sets the scene and says how it has to end. */
 import type { SpecInput } from '../../src/api/schema.ts';
 import { Bench } from './harness.ts';
-import { disabled, rollout, scene, waves } from './scene.ts';
+import { disabled, rollout, rule, scene, service, waves } from './scene.ts';
 
 export interface Play {
   namespaces: readonly string[];
@@ -9,6 +9,8 @@ export interface Play {
   extent?: 'Wave' | 'All';
   /** Namespaces that are DISABLE before. */
   off?: readonly string[];
+  /** Every namespace has a Service, whose clients get a rule; one of them has a rule already. */
+  rules?: true;
 }
 
 export function goalOf({ extent }: Play): 'RolledBack' | 'Completed' {
@@ -16,9 +18,16 @@ export function goalOf({ extent }: Play): 'RolledBack' | 'Completed' {
 }
 
 /** The scene with its rollout; the last namespace shows plaintext as soon as it is STRICT, if the play is a rollback. */
-export function stage({ namespaces, extent, off = [] }: Play): Bench {
-  const spec: SpecInput = { ...waves(namespaces), ...(extent ? { rollback: { extent } } : {}) };
-  const bench = new Bench([...scene(namespaces), ...off.flatMap(disabled), rollout(spec)]);
+export function stage({ namespaces, extent, off = [], rules }: Play): Bench {
+  const spec: SpecInput = {
+    ...waves(namespaces),
+    ...(extent ? { rollback: { extent } } : {}),
+    ...(rules ? { destinationRules: 'Always' } : {}),
+  };
+  const served = rules
+    ? [...namespaces.map(service), rule('cart', 'cart', { loadBalancer: { simple: 'RANDOM' } })]
+    : [];
+  const bench = new Bench([...scene(namespaces), ...off.flatMap(disabled), ...served, rollout(spec)]);
   const last = namespaces.at(-1)!;
   if (extent) bench.sight.plaintext = name => (name === last && bench.sight.mode(name) === 'STRICT' ? 5 : 0);
   return bench;

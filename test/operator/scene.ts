@@ -1,11 +1,12 @@
 /** The cluster in which the operator is tried: namespaces of a shop, a pod in each, and policies that users had before. */
 import type { SpecInput } from '../../src/api/schema.ts';
-import type { PeerAuthentication } from '../../src/istio/objects.ts';
+import type { DestinationRule, PeerAuthentication } from '../../src/istio/objects.ts';
 
 export const START = Date.parse('2026-11-22T09:00:00Z');
 export const ROOT = 'istio-system';
 export const ROLLOUT_API = 'mtlsrollout.io/v1alpha1';
 export const POLICY_API = 'security.istio.io/v1beta1';
+export const RULE_API = 'networking.istio.io/v1beta1';
 /** The Online Boutique, one namespace an application. */
 export const SHOP = [
   'ad',
@@ -72,9 +73,15 @@ export function policy(
 }
 
 /** A Service in front of the pod of a namespace. */
-function service(name: string): object {
+export function service(name: string): object {
   const spec = { selector: { app: name }, ports: [{ name: 'http', port: PORT, protocol: 'TCP' }] };
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: name }, spec };
+}
+
+/** A DestinationRule of a user's. */
+export function rule(where: string, host: string, trafficPolicy: DestinationRule['spec']['trafficPolicy']): object {
+  const metadata = { name: 'theirs', namespace: where };
+  return { apiVersion: RULE_API, kind: 'DestinationRule', metadata, spec: { host, trafficPolicy } };
 }
 
 /** A namespace that is DISABLE, with a Service. */

@@ -18,6 +18,7 @@ describe('settings', () => {
   it('has a default for everything', () => {
     const expected: Settings = {
       metricsPreset: 'istio',
+      platform: 'istio',
       istioNamespace: 'istio-system',
       apiRate: 20,
       concurrency: 4,

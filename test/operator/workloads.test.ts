@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { SpecInput } from '../../src/api/schema.ts';
 import { Bench, connectionLost } from './harness.ts';
-import { deployment, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
+import { deployment, namespace, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
 
 const NAMES = ['one', 'two', 'three'];
 const SPEC: SpecInput = {
@@ -51,4 +51,65 @@ describe('a rollout of workloads', () => {
       .filter(({ metadata }) => metadata.namespace === 'ad');
     assert.deepEqual(left, []);
   });
+
+  it('finds them by their controllers, where the kind is served, and among the pods that none of them runs', async () => {
+    const { template } = (deployment('ad', 'canary') as { spec: { template: object } }).spec;
+    const bare = podOf('bare', 1);
+    const held = podOf('held', 2) as { metadata: object };
+    const ownerReferences = [
+      { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', name: 'canary', uid: 'u', controller: true },
+    ];
+    const bench = new Bench([
+      ...scene(SMALL_SHOP),
+      definition('argoproj.io', 'Rollout', 'rollouts'),
+      {
+        apiVersion: 'argoproj.io/v1alpha1',
+        kind: 'Rollout',
+        metadata: { name: 'canary', namespace: 'ad' },
+        spec: { template },
+      },
+      bare,
+      { ...held, metadata: { ...held.metadata, ownerReferences } },
+      rollout({ ...SPEC, mode: 'Plan', strategy: { unit: 'Workload' } }),
+    ]);
+    await bench.start();
+    await bench.untilPhase('Planned');
+    bench.end();
+    const keys = [...new Set(bench.status().waves?.map(({ total }) => total))];
+    assert.deepEqual(keys, [3], 'the Rollout, the bare pod, and the pod of the scene');
+  });
 });
+
+describe('the workloads of many namespaces', () => {
+  it('are read with one list of each kind, and those of other namespaces left aside', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `team-${n}`);
+    const bench = new Bench([
+      ...scene(SMALL_SHOP),
+      ...names.flatMap(name => [namespace(name), deployment(name)]),
+      deployment('cart'),
+      rollout({ ...SPEC, mode: 'Plan', target: { namespaces: { names } }, strategy: { unit: 'Workload' } }),
+    ]);
+    await bench.start();
+    await bench.untilPhase('Planned');
+    bench.end();
+    assert.deepEqual(bench.status().strict, { done: 0, total: 20 });
+    const lists = bench.calls.filter(({ path }) => path.endsWith('/deployments'));
+    assert.ok(lists.every(({ path }) => path === '/apis/apps/v1/deployments'));
+  });
+});
+
+/** A kind that somebody else defines, of which nothing is checked. */
+function definition(group: string, kind: string, plural: string): object {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+      versions: [{ name: 'v1alpha1', served: true, storage: true, schema }],
+    },
+  };
+}

@@ -14,6 +14,8 @@ export interface Setting {
   mesh: Mode | undefined;
   /** Policies of the namespaces and of their workload `db`. */
   policies: { namespace: string; mode: Mode | 'UNSET' | undefined; workload: boolean; port?: Mode }[];
+  /** Whether clients speak mutual TLS of their own accord. */
+  automatic: boolean;
   /** Namespaces with a Service of the same name and one of the workload `db`. */
   services: string[];
 }
@@ -37,7 +39,7 @@ export type Foreign =
   | { kind: 'deletePolicies'; namespace: string }
   | { kind: 'meshPolicy'; mode: Mode }
   | { kind: 'workloadPolicy'; namespace: string; mode: Mode }
-  | { kind: 'rule'; namespace: string; host: string; there: boolean }
+  | { kind: 'rule'; namespace: string; host: string; tls: 'ISTIO_MUTUAL' | 'DISABLE'; there: boolean }
   | { kind: 'deletePins'; namespace: string }
   | { kind: 'namespace'; namespace: string; there: boolean };
 
@@ -75,10 +77,19 @@ const rollback = fc.record({
   retryAfter: fc.constantFrom('1m', '1h'),
 });
 
-const codes = ['PinVoid', 'LeavesDisable', 'WeakerPolicy', 'OverlappingPolicy', 'NamespaceNotFound'];
+const codes = [
+  'PinVoid',
+  'LeavesDisable',
+  'WeakerPolicy',
+  'OverlappingPolicy',
+  'NamespaceNotFound',
+  'RuleVoid',
+  'RuleWithoutProxy',
+  'Conflict',
+];
 const accept = fc.oneof(fc.constant(codes), fc.subarray(codes));
 const probes = fc.constantFrom<SpecInput['probes'][]>([], [{ name: 'plain', plaintextTraffic: {} }]);
-const destinationRules = fc.constantFrom('Auto' as const, 'Auto' as const, 'Never' as const);
+const destinationRules = fc.constantFrom('Auto' as const, 'Auto' as const, 'Always' as const, 'Never' as const);
 const shared = {
   analysis,
   rollback,
@@ -88,11 +99,17 @@ const shared = {
 };
 
 const meshSpec = fc
-  .record({ ...shared, target, waves, unit: fc.constantFrom('Namespace' as const, 'Workload' as const) })
+  .record({
+    ...shared,
+    target,
+    waves,
+    unit: fc.constantFrom('Namespace' as const, 'Workload' as const),
+    consolidate: fc.boolean(),
+  })
   .map(
-    ({ waves: list, unit, ...spec }): SpecInput => ({
+    ({ waves: list, unit, consolidate, ...spec }): SpecInput => ({
       ...spec,
-      strategy: { waves: list, unit: 'mesh' in spec.target ? 'Namespace' : unit },
+      strategy: { waves: list, unit: 'mesh' in spec.target ? 'Namespace' : unit, consolidate },
     }),
   );
 
@@ -112,6 +129,7 @@ export const setting: fc.Arbitrary<Setting> = fc
       { arbitrary: ownSpec.map(spec => ({ spec, home: 'cart' })), weight: 1 },
     ),
     mesh: fc.option(mode, { nil: undefined, freq: 2 }),
+    automatic: fc.constantFrom(true, true, false),
     services: fc.subarray([...NAMES]),
     policies: fc.uniqueArray(
       fc.record(
@@ -134,7 +152,13 @@ const foreign: fc.Arbitrary<Foreign> = fc.oneof(
   fc.record({ kind: fc.constant('meshPolicy' as const), mode }),
   fc.record({ kind: fc.constant('workloadPolicy' as const), namespace: name, mode }),
   fc.record({ kind: fc.constant('namespace' as const), namespace: name, there: fc.boolean() }),
-  fc.record({ kind: fc.constant('rule' as const), namespace: name, host: name, there: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('rule' as const),
+    namespace: name,
+    host: fc.constantFrom('*', ...NAMES),
+    tls: fc.constantFrom('ISTIO_MUTUAL' as const, 'DISABLE' as const),
+    there: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('deletePins' as const), namespace: name }),
 );
 

@@ -159,7 +159,8 @@ export class TestMesh {
   }
 
   addWorkload(namespace: string, name: string, more: Partial<Workload> = {}): void {
-    this.workloads.push({ namespace, name, kind: 'Deployment', selector: { app: name }, labels: {}, ...more });
+    const selector = more.selector ?? { app: name };
+    this.workloads.push({ namespace, name, kind: 'Deployment', selector, podLabels: selector, labels: {}, ...more });
   }
 
   policy(namespace: string, name = 'mtls-rollout'): PeerAuthentication | undefined {

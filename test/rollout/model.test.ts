@@ -62,6 +62,8 @@ describe('whatever happens to a rollout', () => {
             'nothing of ours is left',
           );
           noPins(watched);
+          const rules = [...mesh.rules].map(([key, { spec }]) => [key, spec] as const);
+          assert.deepEqual(new Map(rules), watched.rules, 'rules are as somebody left them');
           const theirs = (policy: { namespace: string; name: string }) =>
             !touched.has(`${policy.namespace}/${policy.name}`);
           const after = untouched(mesh.policies.values());

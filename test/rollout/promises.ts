@@ -38,7 +38,7 @@ export function setsStrict(write: Write): boolean {
 
 /** Clients are only pinned to what was not STRICT when it was decided. */
 export function assertPinAllowed(write: Write, { policies, services }: World): void {
-  if (write.verb !== 'create' || write.object.kind !== 'DestinationRule') return;
+  if (write.verb !== 'create' || write.object.kind !== 'DestinationRule' || !pinOf(write.object)) return;
   const { namespace, name } = write.object.metadata;
   const service = services.get(namespace)?.find(each => name.endsWith(`-${each.name}`));
   assert.ok(service, `${namespace}/${name} pins no Service`);
@@ -65,10 +65,14 @@ export function modesOf(policies: Iterable<PeerAuthentication>): Map<string, Mod
   return modes;
 }
 
-/** The policies as they would be if everything were restored now. */
-export function withoutRollout(policies: Iterable<PeerAuthentication>): PeerAuthentication[] {
+/**
+ * The policies as they would be if everything were restored now. `wholly`: also without those that the rollout made and
+ * somebody has changed, which it may set again and then take for its own.
+ */
+export function withoutRollout(policies: Iterable<PeerAuthentication>, wholly = false): PeerAuthentication[] {
   return [...policies].flatMap(policy => {
     const mark = markOf(policy);
+    if (wholly && mark && mark.original !== 'Damaged' && mark.original.kind === 'Nothing') return [];
     const write = mark && restore(policy, mark);
     if (write?.verb === 'delete') return [];
     return write?.verb === 'patch' ? [mergePatch(policy, write.patch) as PeerAuthentication] : [policy];

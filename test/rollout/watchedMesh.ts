@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import { type Verdict, statusSchema } from '../../src/api/status.ts';
-import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
+import type { DestinationRule, Mode, PeerAuthentication } from '../../src/istio/objects.ts';
 import { weaker } from '../../src/istio/slots.ts';
 import { decide } from '../../src/rollout/decide.ts';
 import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
-import { ROOT, TestMesh } from './mesh.ts';
+import { ROOT } from './mesh.ts';
+import { ServedMesh } from './servedMesh.ts';
 import { pinOf } from '../../src/rollout/pins.ts';
 import {
   assertAllowed,
@@ -22,11 +23,13 @@ import {
 } from './promises.ts';
 
 export class WatchedMesh {
-  readonly mesh: TestMesh;
+  readonly mesh: ServedMesh;
   /** Weakest mode that each port may ever have: what it was, or what somebody else made of it. */
   readonly #floor: Map<string, Mode>;
   /** Policies on which other hands were, by namespace/name. */
   readonly touched = new Set<string>();
+  /** DestinationRules as other hands left them. */
+  readonly rules = new Map<string, DestinationRule['spec']>();
   readonly #verdicts: Record<RoundKind, Verdict> = { Entry: 'Healthy', Enforcement: 'Healthy', Soak: 'Healthy' };
   #look: number | undefined;
   #retries = 0;
@@ -34,12 +37,17 @@ export class WatchedMesh {
   #row = 0;
   #proven = false;
 
-  constructor({ spec, home, mesh, policies, services }: Setting) {
-    this.mesh = new TestMesh(spec, [...NAMES], home);
+  constructor({ spec, home, mesh, policies, services, automatic }: Setting) {
+    this.mesh = new ServedMesh(spec, [...NAMES], home);
+    this.mesh.autoMtls = automatic;
     for (const namespace of NAMES) this.mesh.addWorkload(namespace, 'db');
     for (const namespace of services) {
       this.mesh.addService(namespace, namespace);
       this.mesh.addService(namespace, 'db');
+      for (const name of [namespace, 'db']) {
+        this.mesh.putPod(namespace, name, { port: 80 });
+        this.mesh.putService(namespace, name, { ports: [{ port: 80, targetPort: 80 }] });
+      }
     }
     if (mesh) this.mesh.putPolicy(ROOT, 'default', { mtls: { mode: mesh } });
     for (const { namespace, mode, workload, port } of policies)
@@ -141,11 +149,12 @@ export class WatchedMesh {
     this.#look = decision.writes.length > 0 ? mesh.now : decision.nextLookAt;
     if (typeof outcome === 'object') this.#foreign(outcome.race);
     const most = typeof outcome === 'number' ? outcome : decision.writes.length;
-    for (const write of decision.writes.slice(0, most)) this.#perform(write);
+    const raced = typeof outcome === 'object';
+    for (const write of decision.writes.slice(0, most)) this.#perform(write, raced);
   }
 
   /** As the API server does: what is no longer as it was seen is refused. */
-  #perform(write: Write): void {
+  #perform(write: Write, raced: boolean): void {
     const { namespace, name } = write.verb === 'create' ? write.object.metadata : write.target;
     const kind = write.verb === 'create' ? write.object.kind : write.target.kind;
     const kept = kind === 'PeerAuthentication' ? this.mesh.policies : this.mesh.rules;
@@ -156,9 +165,11 @@ export class WatchedMesh {
     if (setsStrict(write))
       assert.ok(!pinnedIn(this.mesh, namespace), `STRICT while clients are pinned in ${namespace}`);
     if (setsStrict(write)) assert.ok(this.#proven, `no evidence for ${JSON.stringify(write)}`);
+    const consolidates = this.mesh.status.step?.stage === 'Consolidating' && !raced;
+    const before = consolidates ? modesOf(this.mesh.policies.values()) : this.#floor;
     this.mesh.perform(write);
     for (const [port, mode] of modesOf(this.mesh.policies.values()))
-      assert.ok(!weaker(mode, this.#floor.get(port)!), `${port} is ${mode} after ${JSON.stringify(write)}`);
+      assert.ok(!weaker(mode, before.get(port)!), `${port} is ${mode} after ${JSON.stringify(write)}`);
   }
 
   /** Counts as a reader of the status would, from the stored decisions alone. */
@@ -199,7 +210,7 @@ export class WatchedMesh {
         this.#namespace(event.namespace, event.there);
         break;
       case 'rule':
-        this.#rule(event.namespace, event.host, event.there);
+        this.#rule(event);
         break;
       case 'deletePins':
         for (const [key, { metadata }] of mesh.rules)
@@ -232,26 +243,34 @@ export class WatchedMesh {
       if (metadata.namespace === name) this.touched.add(`${name}/${metadata.name}`);
     if (there) mesh.addNamespace(name);
     else mesh.removeNamespace(name);
+    if (!there) this.rules.delete(`${name}/theirs`);
   }
 
-  #rule(namespace: string, host: string, there: boolean): void {
+  #rule({ namespace, host, tls, there }: Foreign & { kind: 'rule' }): void {
     const { mesh } = this;
     const spec = {
-      host: `${host}.${host}.svc.cluster.local`,
-      trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' as const } },
+      host: host === '*' ? '*.local' : `${host}.${host}.svc.cluster.local`,
+      trafficPolicy: { tls: { mode: tls } },
     };
-    if (!there) mesh.rules.delete(`${namespace}/theirs`);
-    else if (mesh.namespaces.some(({ name }) => name === namespace)) mesh.putRule(namespace, 'theirs', spec);
+    const key = `${namespace}/theirs`;
+    if (!there) {
+      mesh.rules.delete(key);
+      this.rules.delete(key);
+    } else if (mesh.namespaces.some(({ name }) => name === namespace)) {
+      mesh.putRule(namespace, 'theirs', spec);
+      this.rules.set(key, spec);
+    }
   }
 
   /** Others may weaken: at once, or by what a rollback will come back to. */
   #lower(): void {
     const now = modesOf(this.mesh.policies.values());
     const undone = modesOf(withoutRollout(this.mesh.policies.values()));
+    const gone = modesOf(withoutRollout(this.mesh.policies.values(), true));
     for (const [port, floor] of this.#floor)
       this.#floor.set(
         port,
-        [floor, now.get(port)!, undone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
+        [floor, now.get(port)!, undone.get(port)!, gone.get(port)!].reduce((a, b) => (weaker(b, a) ? b : a)),
       );
   }
 }

@@ -10,6 +10,9 @@ export const MAX_WAVES = 64;
 export const REST = 'rest';
 /** Name of the wave of the mesh-wide policy, after everything else. */
 export const MESH = 'mesh';
+/** Name of the wave of the policies that replace those of workloads. */
+export const CONSOLIDATE = 'consolidate';
+const KEPT: readonly string[] = [REST, MESH, CONSOLIDATE];
 const CONCURRENCY = 'must be a whole number from 1 to 500 or a percentage from "1%" to "100%"';
 const PERCENT = /^([1-9][0-9]?|100)%$/;
 
@@ -55,9 +58,9 @@ const wave = ruled(
     message: 'give names, a selector or both',
   },
   {
-    cel: `!(self.name in ['${REST}', '${MESH}'])`,
-    holds: ({ name }) => name !== REST && name !== MESH,
-    message: `the names "${REST}" and "${MESH}" are kept for waves of the operator's own: choose another`,
+    cel: `!(self.name in ['${KEPT.join("', '")}'])`,
+    holds: ({ name }) => !KEPT.includes(name),
+    message: `the names "${REST}", "${MESH}" and "${CONSOLIDATE}" are kept for waves of the operator's own: choose another`,
   },
 );
 
@@ -79,7 +82,9 @@ export const strategy = z
     consolidate: z
       .boolean()
       .default(false)
-      .describe('Whether one policy for the whole target replaces the many at the end.'),
+      .describe(
+        'Whether at the end one policy, of the mesh or of each namespace, replaces those that the operator made for what is in it.',
+      ),
   })
   .prefault({})
   .describe('In which order and how fast.');

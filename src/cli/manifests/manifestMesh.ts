@@ -6,8 +6,9 @@ import type { KubeObject } from '../../cluster/resource.ts';
 import { type Inventory, InventoryBuilder, inNamespace } from '../../istio/inventory/inventory.ts';
 import type { KindName } from '../../istio/inventory/kinds.ts';
 import type { Namespace, Service, Workload } from '../../istio/objects.ts';
-import { IGNORED_NAMESPACES, projectNamespace, projectService, projectWorkload } from '../../istio/pods.ts';
+import { IGNORED_NAMESPACES, projectNamespace, projectService } from '../../istio/pods.ts';
 import { policiesOf } from '../../istio/policies.ts';
+import { projectWorkload, together, workloadOfPod } from '../../istio/workloads.ts';
 import { refusal } from '../../rollout/refusal.ts';
 import { counted, listed } from '../../rollout/text.ts';
 import type { Obstacle, World } from '../../rollout/world.ts';
@@ -87,8 +88,12 @@ export class ManifestMesh {
   }
 
   #workloads(): Workload[] {
-    const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
-    return kinds.flatMap(kind => this.#all(kind).flatMap(raw => projectWorkload(raw, kind) ?? []));
+    const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Rollout'] as const;
+    const pods = this.#all('Pod').flatMap(raw => workloadOfPod(raw) ?? []);
+    return [
+      ...kinds.flatMap(kind => this.#all(kind).flatMap(raw => projectWorkload(raw, kind) ?? [])),
+      ...together(pods),
+    ];
   }
 
   #services(): Map<string, Service[]> {

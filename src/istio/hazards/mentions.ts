@@ -68,11 +68,14 @@ interface Host {
   port: number | undefined;
 }
 
+/** Names that somebody has written into a certificate are not called. */
+const FOR_A_CERTIFICATE = /^--?(host|hosts|hostname|hostnames|dns-names?|sans?|common-name|cn)=/;
 const WORD = /[\w.-]+/g;
 const NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const PORT = /:([0-9]{1,5})(?![\w.@-])/y;
 
 function hostsIn(text: string): Host[] {
+  if (FOR_A_CERTIFICATE.test(text) && !/:[0-9]/.test(text)) return [];
   return [...text.matchAll(WORD)].flatMap(({ 0: word, index }) => {
     const host = word.endsWith('.') ? word.slice(0, -1) : word;
     const end = index + word.length;

@@ -1,6 +1,6 @@
 /** What DestinationRules, and the subsets in them, make clients do toward a Service, and which rules are void. */
 import { ROLLOUT_ANNOTATION } from '../../api/resource.ts';
-import { type DestinationRuleIndex, destinationRuleIndex, inMergeOrder, qualified } from '../destinationRuleLookup.ts';
+import { type DestinationRuleIndex, destinationRuleIndex, hostOf, inMergeOrder } from '../destinationRuleLookup.ts';
 import { audienceOf, HostTable } from '../destinationRuleMerge.ts';
 import { fieldsOf, listOf, textOf } from '../fields.ts';
 import type { ClientTlsMode, DestinationRule, TrafficPolicy } from '../objects.ts';
@@ -33,13 +33,15 @@ type Labels = Record<string, string>;
 
 const KNOWN = new WeakMap<readonly DestinationRule[], RulesInForce>();
 
-/** Rules that a rollout wrote are left out: it takes them away again. */
+/** Rules by which a rollout holds clients at plaintext for a moment are left out: it takes them away again. */
 export function rulesInForce(all: readonly DestinationRule[], rootNamespace: string): RulesInForce {
   const known = KNOWN.get(all);
   if (known) return known;
   const rules = all.filter(({ metadata, spec }) => {
     const isWhole = textOf(fieldsOf(spec)['host']) !== '';
-    return isWhole && metadata.annotations?.[ROLLOUT_ANNOTATION] === undefined;
+    const isPin =
+      metadata.annotations?.[ROLLOUT_ANNOTATION] !== undefined && spec.trafficPolicy?.tls?.mode === 'DISABLE';
+    return isWhole && !isPin;
   });
   const index = destinationRuleIndex(rules);
   const aboutService = aboutIn(rules);
@@ -86,10 +88,6 @@ function ordersOf(index: DestinationRuleIndex, rules: DestinationRule[], { ports
     ),
   );
   return [...given(index, undefined, ''), ...ofSubsets];
-}
-
-function hostOf({ metadata, spec }: DestinationRule): string {
-  return qualified(spec.host, metadata.namespace);
 }
 
 /** The rules about one Service. */

@@ -4,6 +4,8 @@ import { IGNORED_NAMESPACES } from '../pods.ts';
 import type { PortRef, SeenContainer, SeenPod, SeenProbe } from './shapes.ts';
 
 const PROXY = 'istio-proxy';
+/** Kinds whose templates are read. */
+const TEMPLATES: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Rollout']);
 /** Longest text that may name a host; what is longer is a script or a file, and is cut. */
 const LONGEST_TEXT = 2_000;
 
@@ -39,7 +41,9 @@ export function seenTemplate(kind: string, raw: unknown): SeenPod | undefined {
   const jobSpec = kind === 'CronJob' ? fieldsOf(fieldsOf(fieldsOf(spec)['jobTemplate'])['spec']) : fieldsOf(spec);
   const { metadata: labelled, spec: podSpec } = fieldsOf(jobSpec['template']);
   if (fieldsOf(spec)['replicas'] === 0 || fieldsOf(spec)['suspend'] === true || isOver(kind, raw)) return undefined;
-  if (listOf(ownerReferences).some(({ controller }) => controller === true)) return undefined;
+  // what another template here makes is foretold by that one; what a custom resource makes, by itself
+  if (listOf(ownerReferences).some(({ controller, kind: by }) => controller === true && TEMPLATES.has(textOf(by))))
+    return undefined;
   const shape = shapeOf(fieldsOf(podSpec), fieldsOf(labelled));
   return {
     ...shape,

@@ -1,5 +1,6 @@
 /** Nothing is left to move. */
 import type { Move } from '../move.ts';
+import { leftOutText } from '../selection.ts';
 import type { Situation } from '../situation.ts';
 import { openParts, type ScopeState } from '../scopeState.ts';
 import { counted, listed, nameOf } from '../text.ts';
@@ -27,7 +28,7 @@ export function completed(situation: Situation): Move {
     phase: 'Completed',
     step: null,
     on: '',
-    message: `${counted(states.length, 'scope')} STRICT${exceptions}`,
+    message: `${counted(states.length, 'scope')} STRICT${exceptions}${leftOutText(situation.selection, situation.input.world)}`,
   };
 }
 

@@ -8,7 +8,8 @@ export const BACKSTOP = 10_000;
 
 /** Before STRICT the time counts from the begin of the step; after it from the begin of the stage, soak not included. */
 export function deadlineOf({ pace, plan }: Situation, step: StepStatus): number {
-  if (step.stage === 'Enforcing') return Date.parse(step.since) + pace.progressDeadline;
+  if (step.stage === 'Enforcing' || step.stage === 'Consolidating')
+    return Date.parse(step.since) + pace.progressDeadline;
   if (step.stage !== 'Soaking') return Date.parse(step.startedAt) + pace.progressDeadline;
   const soak = plan.waves.find(({ name }) => name === step.wave)?.soakMs ?? 0;
   return Date.parse(step.since) + soak + pace.progressDeadline;

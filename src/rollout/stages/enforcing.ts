@@ -9,6 +9,7 @@ import type { Situation } from '../situation.ts';
 import { enforcements } from '../stepWrites.ts';
 import { bounded, clockTime, counted, listed, timestamp } from '../text.ts';
 import { again, resumed } from './again.ts';
+import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { failed, paused } from './failed.ts';
@@ -71,6 +72,8 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
     const names = listed(left.map(({ key }) => key));
     return failed(situation, status, step, `STRICT could not be written to ${names} ${untilText(step, deadline)}`);
   }
+  const clients = clientsFirst(situation, step, left, 'BeforeStrict');
+  if (clients) return clients;
   const writes = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
   return {
     kind: 'Wait',

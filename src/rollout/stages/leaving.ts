@@ -80,7 +80,7 @@ function raised(situation: Situation, step: StepStatus, state: ScopeState, pins:
     return { what, writes: objects.map(object => ({ verb: 'create', object })) };
   }
   const times = there.map(({ since }) => since);
-  const settled = settledAt(step, times, now);
+  const settled = settledAt(step.pinsAt, times, now);
   if (now < settled)
     return {
       what: `clients of ${state.key} are pinned to plaintext, PERMISSIVE follows at ${clockTime(settled, now)}`,
@@ -103,12 +103,12 @@ function unpinned(
   const needed = states.flatMap(state => situation.pinning(state).services);
   const done = pins.filter(({ rule }) => !needed.some(service => isFor(rule.metadata, service)));
   if (done.length === 0) {
-    const until = settledAt(step, [], now);
+    const until = settledAt(step.pinsAt, [], now);
     if (now >= until) return undefined;
     return { what: `pins removed, clients go over to mutual TLS until ${clockTime(until, now)}`, writes: [], until };
   }
   const permissive = states.filter(({ effective }) => effective.mode === 'PERMISSIVE');
-  const until = permissive.length > 0 ? settledAt(step, permissive.flatMap(timesOf), now) : now;
+  const until = permissive.length > 0 ? settledAt(step.pinsAt, permissive.flatMap(timesOf), now) : now;
   if (now < until)
     return { what: `PERMISSIVE is set, the pins stay until ${clockTime(until, now)}`, writes: [], until };
   return { what: `${counted(done.length, 'pin')} to remove`, writes: done.map(unpin) };

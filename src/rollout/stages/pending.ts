@@ -6,11 +6,12 @@ import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { counted, listed, nameOf, timestamp } from '../text.ts';
 import { completed } from './completed.ts';
+import { consolidation } from './consolidating.ts';
 import { about, stepText } from './story.ts';
 
 export function pending(situation: Situation, status: Status): Move {
   const next = nextStep(situation, status.step);
-  if (!next) return completed(situation);
+  if (!next) return consolidation(situation, status) ?? completed(situation);
   const { step, states } = next;
   const unread = suspended(situation, step) ? [] : situation.unread(states);
   if (unread.length > 0) return lookingForHazards(situation, step, unread);

@@ -8,6 +8,7 @@ import { enter, type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { preparations } from '../stepWrites.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
+import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { leaving } from './leaving.ts';
@@ -35,6 +36,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
       nextLookAt: Math.min(situation.now + BACKSTOP, deadlineOf(situation, step)),
     };
   }
+  const clients = clientsFirst(situation, step, states, 'BeforeEvidence');
+  if (clients) return clients;
   return onward(enter(step, 'Observing', timestamp(situation.now)), {
     reason: 'StepPrepared',
     message: `${stepText(step)}: ${listed(step.scopes)} prepared, looking for plaintext`,

@@ -11,6 +11,7 @@ import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
 import { BACKSTOP } from './deadline.ts';
+import { rulesLast } from './clientRules.ts';
 import { about, stepText } from './story.ts';
 
 /** Policies restored by one decision. */
@@ -25,7 +26,8 @@ interface Marked {
 
 export function rollingBack(situation: Situation, status: Status, step: StepStatus): Move {
   const { rollback } = status;
-  const left = marked(situation).filter(({ mark }) => within(situation, rollback, step, mark));
+  const isWithin = within(situation, rollback, step);
+  const left = marked(situation).filter(({ mark }) => isWithin(mark.applied?.scope));
   const { writes, damaged } = restorations(left);
   const what = rollback ? rollbackText(rollback) : listed(step.scopes);
   if (left.length > 0)
@@ -39,8 +41,8 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
       writes,
       nextLookAt: situation.now + BACKSTOP,
     };
-  const pinned = unpinning(situation, `${stepText(step)}: rolling back ${what}`, step);
-  if (pinned) return pinned;
+  const last = rulesLeft(situation, status, `${stepText(step)}: rolling back ${what}`, step, isWithin);
+  if (last) return last;
   const at = timestamp(situation.now);
   return onward(
     enter(step, 'RolledBack', at),
@@ -55,12 +57,12 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
 }
 
 /** Mode Revert: everything that carries a mark of this rollout. */
-export function reverting(situation: Situation): Wait {
+export function reverting(situation: Situation, status: Status): Wait {
   const left = marked(situation);
   const { writes, damaged } = restorations(left);
   if (left.length === 0)
     return (
-      unpinning(situation, 'mode Revert', null) ?? {
+      rulesLeft(situation, status, 'mode Revert', null, () => true) ?? {
         kind: 'Wait',
         phase: 'Reverted',
         step: null,
@@ -78,6 +80,20 @@ export function reverting(situation: Situation): Wait {
     writes,
     nextLookAt: situation.now + BACKSTOP,
   };
+}
+
+/** DestinationRules of this rollout within the extent, when every policy is what it was. */
+function rulesLeft(
+  situation: Situation,
+  { settlingSince, clientRules = 0 }: Status,
+  what: string,
+  step: StepStatus | null,
+  isWithin: (scope: string) => boolean,
+): Wait | undefined {
+  const pinned = unpinning(situation, what, step);
+  if (pinned) return pinned;
+  const rules = rulesLast(situation, settlingSince, isWithin, clientRules);
+  return rules && { ...rules, step, message: `${what}, ${rules.message}` };
 }
 
 /** The pins of this rollout, when every policy is what it was: until then they keep clients and servers together. */
@@ -118,19 +134,21 @@ export function marked({ input, plan, uid }: Situation): Marked[] {
   return found.sort((a, b) => b.order - a.order || (nameOf(a.policy) < nameOf(b.policy) ? -1 : 1));
 }
 
+/** Tells whether what was written for a scope, or for one that nobody can tell any more, is to be taken back. */
 function within(
   { plan }: Situation,
   rollback: RollbackStatus | undefined,
   step: StepStatus,
-  { applied }: Mark,
-): boolean {
-  if (rollback?.extent === 'All') return true;
-  if (applied === undefined || step.scopes.includes(applied.scope)) return true;
-  if (rollback?.extent !== 'Wave') return false;
-  const wave = plan.waves.find(({ name }) => name === rollback.wave);
-  // a workload that is gone belongs to no wave any more: what it left behind must not stay STRICT unseen
-  const gone = isWorkloadKey(applied.scope) && !plan.scopes.has(applied.scope);
-  return gone || (wave?.scopes ?? []).some(scope => scopeKey(scope) === applied.scope);
+): (scope: string | undefined) => boolean {
+  const wave = plan.waves.find(({ name }) => name === rollback?.wave);
+  return scope => {
+    if (rollback?.extent === 'All') return true;
+    if (scope === undefined || step.scopes.includes(scope)) return true;
+    if (rollback?.extent !== 'Wave') return false;
+    // a workload that is gone belongs to no wave any more: what it left behind must not stay STRICT unseen
+    const gone = isWorkloadKey(scope) && !plan.scopes.has(scope);
+    return gone || (wave?.scopes ?? []).some(each => scopeKey(each) === scope);
+  };
 }
 
 function restorations(left: readonly Marked[]): { writes: Write[]; damaged: string | undefined } {

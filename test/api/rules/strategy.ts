@@ -25,13 +25,19 @@ export const strategyCases: RuleCase[] = [
     rule: 'rest is taken',
     good: waves({ name: 'rest-1', names: ['x'] }),
     bad: waves({ name: 'rest', names: ['x'] }),
-    problem: 'spec.strategy.waves[0]: the names "rest" and "mesh" are kept',
+    problem: 'spec.strategy.waves[0]: the names "rest", "mesh" and "consolidate" are kept',
   },
   {
     rule: 'mesh is taken',
     good: waves({ name: 'mesh-1', names: ['x'] }),
     bad: waves({ name: 'mesh', names: ['x'] }),
-    problem: 'spec.strategy.waves[0]: the names "rest" and "mesh" are kept',
+    problem: 'spec.strategy.waves[0]: the names "rest", "mesh" and "consolidate" are kept',
+  },
+  {
+    rule: 'consolidate is taken',
+    good: waves({ name: 'consolidate-1', names: ['x'] }),
+    bad: waves({ name: 'consolidate', names: ['x'] }),
+    problem: 'spec.strategy.waves[0]: the names "rest", "mesh" and "consolidate" are kept',
   },
   {
     rule: 'at least one scope at a time',
