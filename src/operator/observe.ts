@@ -5,15 +5,13 @@ import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
-import type { Policies } from '../istio/policies.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptIn } from '../rollout/exceptions.ts';
+import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
-import { forecast } from '../rollout/stepWrites.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
 
@@ -36,17 +34,17 @@ export async function observe(
 ): Promise<Round> {
   const { kind, step, names } = due;
   const { rollout, world, metrics } = input;
-  const situation = new Situation(input);
+  // not what the step names: a namespace that was made anew since is no part of it any more
+  const states = new Situation(input).stepStates(step);
   const look: Look = {
     round: kind,
-    // not what the step names: a namespace that was made anew since is no part of it any more
-    scopes: situation.stepStates(step).map(({ scope }) => scope),
+    scopes: states.map(({ scope }) => scope),
     now: observer.clock.now(),
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     pods: podReader(observer.client, world, signal),
-    exempt: exemptions(situation),
+    exempt: exemptOnceMoved(rollout, states, world),
     signal,
   };
   const { probes: specs } = rollout.spec;
@@ -77,19 +75,6 @@ async function observedInTime(probe: Probe, look: Look, timeoutMs: number, clock
   } finally {
     done.abort();
   }
-}
-
-/** What the step leaves open once it is done: before, an exception may still hold more back, and one that ends too much. */
-function exemptions(situation: Situation): Look['exempt'] {
-  const { rollout, world } = situation.input;
-  const known = new Map<string, Policies>();
-  return (scope, pod) => {
-    const key = scopeKey(scope);
-    const state = situation.state(key);
-    const after = known.get(key) ?? (state ? forecast(rollout, state, world).after : world.policies);
-    known.set(key, after);
-    return exemptIn(scope, pod, after, world.rootNamespace);
-  };
 }
 
 /** What a probe could not even try to see is an Error of that probe, and of nothing else. */

@@ -29,9 +29,15 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight, preset:
   const minimum = minimumFor(options.minRequests, windowMs, full);
   const span: Span = { sight, preset, scopes, windowMs, until: look.now, signal: look.signal };
   const [seen, all] = await Promise.all([plaintext(span, look.changedAt === undefined), volume(span)]);
+  const plain = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
   if (minimum === 0 && all.length === 0 && !(await isCounting(span))) return NOBODY_COUNTS;
   const uncalled = scopes.some(scope => sumIn(scope, all) < minimum - SEEN);
-  return judgePlaintext(scopes, seen, all, uncalled ? await sent(span) : [], minimum, windowMs);
+  const isPartly = ({ namespace, workload }: Traffic) =>
+    scopes.some(({ partly }) => partly.has(`${namespace}/${workload}`));
+  const [open, bad] = [plain.filter(isPartly), plain.filter(entry => !isPartly(entry))];
+  const counts = { bad, open, all, own: uncalled ? await sent(span) : [] };
+  const finding = judgePlaintext(scopes, counts, minimum, windowMs);
+  return open.length === 0 ? finding : { ...finding, message: `${finding.message}; ${notJudged(open)}` };
 }
 
 /** A look at a change never goes back beyond the change, nor to when its spread was not complete. */
@@ -47,26 +53,31 @@ export function minimumFor(minRequests: number, windowMs: number, fullMs: number
   return minRequests === 0 ? 0 : Math.max(1, Math.ceil((minRequests * windowMs) / fullMs));
 }
 
+interface Counts {
+  /** Plaintext to what goes STRICT. */
+  bad: readonly Traffic[];
+  /** Plaintext to workloads of which some ports stay open. */
+  open: readonly Traffic[];
+  /** Everything that came. */
+  all: readonly Traffic[];
+  /** What the proxies of the scopes sent. */
+  own: readonly Traffic[];
+}
+
 /**
  * Every scope needs its own evidence: a busy namespace does not speak for a silent one. What the proxies of a scope sent
  * themselves counts as well: where they are heard calling others, nothing that came in would have been missed.
  */
 function judgePlaintext(
   scopes: readonly ScopePods[],
-  seen: readonly Traffic[],
-  all: readonly Traffic[],
-  own: readonly Traffic[],
+  { bad, open, all, own }: Counts,
   minimum: number,
   windowMs: number,
 ): Finding {
-  const some = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
-  // no counter tells ports apart, and a STRICT port counts no plaintext: it refuses it
-  const [bad, open] = [some.filter(entry => !isAjar(scopes, entry)), some.filter(entry => isAjar(scopes, entry))];
-  const unjudged = open.length > 0 ? `; not judged, since ports of it stay open: ${firstFew(open.map(sentence))}` : '';
   const thin = scopes
     .map(scope => ({ key: scope.key, n: sumIn(scope, all), calls: sumIn(scope, own) }))
     .filter(({ n, calls }) => n + calls < minimum - SEEN);
-  const samples = Math.round(Math.max(sum(all), sum(some)));
+  const samples = Math.round(Math.max(sum(all), sum(bad)));
   const value = `${Math.round(sum(bad))} plaintext of ${samples}`;
   const over = `in the last ${formatDuration(windowMs)}`;
   if (bad.length > 0) {
@@ -75,12 +86,12 @@ function judgePlaintext(
   }
   if (thin.length > 0) {
     const few = firstFew(thin.map(({ key, n }) => `${Math.round(n)} to ${key}`));
-    const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)${unjudged}`;
+    const message = `too few requests and connections ${over}: ${few}; ${minimum} each are needed (minRequests)`;
     return { verdict: 'NoData', value, samples, message };
   }
   const message =
     samples > 0
-      ? `none of ${samples} requests and connections ${over} came without mutual TLS${open.length > 0 ? ' where STRICT refuses it' : ''}${unjudged}`
+      ? `none of ${judgedText(samples, open)} requests and connections ${over} came without mutual TLS`
       : `nobody called the scope ${over}; the ${Math.round(sum(own))} calls of its own show that its proxies are counted`;
   return { verdict: 'Healthy', value, samples, message };
 }
@@ -95,15 +106,22 @@ function sentence(entry: Traffic): string {
   return `${parts.join(' and ')} from ${from} to ${entry.namespace}/${entry.workload} without mutual TLS`;
 }
 
+/** Where some ports stay open, plaintext is what they are open for; what of it came to the others nobody can tell. */
+function notJudged(open: readonly Traffic[]): string {
+  const names = [...new Set(open.map(({ namespace, workload }) => `${namespace}/${workload}`))];
+  const count = Math.round(sum(open));
+  return `plaintext to ${firstFew(names)} is not judged (${count}): some ports stay open there, and metrics do not tell ports apart`;
+}
+
+function judgedText(samples: number, open: readonly Traffic[]): string {
+  return open.length > 0 ? `the other ${Math.max(0, samples - Math.round(sum(open)))}` : `${samples}`;
+}
+
 function advice(bad: readonly Traffic[]): string {
   const unknown = bad.some(({ source }) => source === undefined);
   return unknown
     ? '; the access logs of the receiving proxies name the addresses of unknown sources'
     : '; put these clients into the mesh, or keep their targets out of the step';
-}
-
-function isAjar(scopes: readonly ScopePods[], { namespace, workload }: Traffic): boolean {
-  return scopes.some(({ ajar }) => ajar.has(`${namespace}/${workload}`));
 }
 
 const sum = (traffic: readonly Traffic[]) => traffic.reduce((total, entry) => total + amount(entry), 0);

@@ -19,8 +19,8 @@ export interface ScopePods {
   workloads: Set<string>;
   /** Names of workloads among them that it does not govern: gateways, and exceptions that the author accepted. */
   aside: Set<string>;
-  /** Names of workloads that it governs but for some of their ports, which stay open. */
-  ajar: Set<string>;
+  /** Names of workloads of which some ports stay open. Metrics do not tell ports apart. */
+  partly: Set<string>;
 }
 
 /** Reads the pods of every scope of the round. Rejects when a list cannot be read. */
@@ -37,16 +37,15 @@ function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
   const inMesh = pods.filter(pod => pod.mesh !== 'None');
   const governed: Pod[] = [];
   const aside = new Set<string>();
-  const ajar = new Set<string>();
+  const partly = new Set<string>();
   for (const pod of inMesh) {
     const exempt = isGateway(pod) ? 'All' : look.exempt(scope, pod);
     const workload = `${pod.namespace}/${workloadOf(pod)}`;
-    if (exempt === 'All') {
-      aside.add(workload);
-      continue;
+    if (exempt === 'All') aside.add(workload);
+    else {
+      governed.push({ ...pod, ports: pod.ports.filter(port => !exempt.includes(port)) });
+      if (exempt.length > 0) partly.add(workload);
     }
-    if (exempt.length > 0) ajar.add(workload);
-    governed.push({ ...pod, ports: pod.ports.filter(port => !exempt.includes(port)) });
   }
   return {
     scope,
@@ -55,7 +54,7 @@ function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
     governed,
     workloads: workloadNames(scope, governed),
     aside,
-    ajar,
+    partly,
   };
 }
 

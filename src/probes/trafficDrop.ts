@@ -97,7 +97,7 @@ export function judgeDrop(
   }
   const fallen = compared.filter(pair => hasFallen(pair, options));
   if (fallen.length > 0) {
-    const message = `${firstFew(fallen.map(sentence))} (requests and connections, ${span}); a client outside the mesh is refused without a trace`;
+    const message = `${firstFew(fallen.map(sentence))} (requests and connections, ${span}); plaintext is refused without a trace`;
     return {
       verdict: 'Unhealthy',
       value: `${fallen.length} of ${countOf(compared.length, 'pair')} fell`,

@@ -1,9 +1,13 @@
 /** What stays below STRICT inside a scope although the scope moves: narrower policies, or ports in its own policy. */
+import type { MtlsRollout } from '../api/resource.ts';
 import { effectiveModes } from '../istio/effectiveMode.ts';
 import type { PeerAuthentication, Pod } from '../istio/objects.ts';
 import { type Policies, selectorOf } from '../istio/policies.ts';
 import { slotKey, slotOf } from '../istio/slots.ts';
 import { type Scope, scopeSlot } from './scope.ts';
+import type { ScopeState } from './scopeState.ts';
+import { forecast } from './stepWrites.ts';
+import type { World } from './world.ts';
 
 /** The whole pod, or some of its ports. */
 export type Exempt = 'All' | readonly number[];
@@ -24,6 +28,17 @@ export function exemptIn(
   return [...ports]
     .filter(([, { mode, decidedBy }]) => mode !== 'STRICT' && (isNarrower(scope, decidedBy) || holds(scope, decidedBy)))
     .map(([port]) => port);
+}
+
+/** While a step is prepared an exception is wider than it stays, so what counts are the policies as they will be. */
+export function exemptOnceMoved(
+  rollout: MtlsRollout,
+  states: readonly ScopeState[],
+  world: Pick<World, 'policies' | 'rootNamespace'>,
+): (scope: Scope, pod: Pick<Pod, 'namespace' | 'labels'>) => Exempt {
+  const excepting = states.filter(({ exceptions }) => exceptions.length > 0);
+  const after = new Map(excepting.map(state => [state.scope, forecast(rollout, state, world).after]));
+  return (scope, pod) => exemptIn(scope, pod, after.get(scope) ?? world.policies, world.rootNamespace);
 }
 
 /** Whether the policy governs only a part of the scope, and so is not the one that the step raises. */

@@ -5,7 +5,6 @@
 import type { Transport } from '../../src/cluster/transport.ts';
 import { apply, type Created, markRunning, NODE } from './boutiqueObjects.ts';
 
-/** As the Deployment's controller would work it out. */
 const HASH = '7d9c5b8f6';
 
 export interface PortSpec {
@@ -59,22 +58,28 @@ export async function createWorkload(
     metadata: { namespace, name, labels: { app: name } },
     spec: { replicas, selector, template },
   });
+  const hashed = { 'pod-template-hash': HASH };
+  const labels = { ...template.metadata.labels, ...hashed };
   const replicaSet = await apply(api, {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: { namespace, name: `${name}-${HASH}`, labels: { app: name }, ownerReferences: [owner(deployment)] },
-    spec: { replicas, selector, template },
+    metadata: { namespace, name: `${name}-${HASH}`, labels, ownerReferences: [owner(deployment)] },
+    spec: {
+      replicas,
+      selector: { matchLabels: { ...selector.matchLabels, ...hashed } },
+      template: { ...template, metadata: { ...template.metadata, labels } },
+    },
   });
   if (spec.service !== false) await apply(api, serviceOf(spec));
   const pods: PodPlace[] = [];
   for (let i = 0; i < replicas; i++) {
     const podName = `${name}-${HASH}-${'bcdfghjklm'.charAt(i)}x2kq`;
     const ip = await addressOf(podName);
-    const metadata = { ...template.metadata, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
+    const metadata = { ...template.metadata, labels, namespace, name: podName, ownerReferences: [owner(replicaSet)] };
     await apply(api, { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec });
     await markRunning(api, { namespace, name: podName, ip });
     const own = ports.map(({ port }) => port);
-    pods.push({ namespace, workload: name, name: podName, ip, ports: own, labels: template.metadata.labels });
+    pods.push({ namespace, workload: name, name: podName, ip, ports: own, labels });
   }
   return pods;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { PeerAuthentication } from '../../src/istio/objects.ts';
-import { type Exempt, exemptIn } from '../../src/rollout/exceptions.ts';
+import { type Exempt, exemptIn, exemptOnceMoved } from '../../src/rollout/exceptions.ts';
 import type { Scope } from '../../src/rollout/scope.ts';
+import { scopeState } from '../../src/rollout/scopeState.ts';
 import { ROOT, TestMesh } from './mesh.ts';
 
 const AD: Scope = { kind: 'Namespace', namespace: 'ad' };
@@ -35,5 +36,17 @@ describe('what a step leaves as it is', () => {
     const scope: Scope = { ...DB, ports: [7070] };
     const spec = { selector: APP, portLevelMtls: { 7070: { mode: 'PERMISSIVE' as const } } };
     assert.deepEqual(exempt(scope, 'ad', 'theirs', spec), []);
+  });
+
+  it('is a port that is an exception, also while the whole workload still has to be open', () => {
+    const exception = { name: 'db', namespace: 'ad', selector: APP, ports: [9443], reason: 'r', until: '2027-03-31' };
+    const target = { namespaces: { names: ['ad'] } };
+    const mesh = new TestMesh({ target, exceptions: [exception], preflight: { accept: ['NoMetrics'] } }, ['ad']);
+    const pod = { namespace: 'ad', labels: { app: 'db' } };
+    for (const stage of ['Preparing', 'Completed'] as const) {
+      mesh.untilPhase(stage);
+      const state = scopeState(mesh.rollout, AD, mesh.world.policies, ROOT);
+      assert.deepEqual(exemptOnceMoved(mesh.rollout, [state], mesh.world)(AD, pod), [9443], stage);
+    }
   });
 });
