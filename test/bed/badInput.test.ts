@@ -96,7 +96,8 @@ describe('trouble on a real API server', () => {
       'NotInRootNamespace',
       /spec\.target\.mesh reaches beyond namespace payment .* mesh root namespace istio-system/,
     );
-    const hole = await untilStatus(api, rolloutPath('nowhere'), ({ hazards }) => hazards !== undefined, 'the hole');
+    const isHeld = ({ summary }: NonNullable<RolloutObject['status']>) => summary?.waitingOn === 'NamespaceNotFound';
+    const hole = await untilStatus(api, rolloutPath('nowhere'), isHeld, 'the hole');
     isStalled(
       hole,
       'NamespaceNotFound',
