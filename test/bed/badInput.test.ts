@@ -18,6 +18,7 @@ import {
   remove,
   type RolloutObject,
   rolloutPath,
+  untilHeld,
   untilPhase,
   untilStatus,
   userPolicy,
@@ -96,7 +97,7 @@ describe('trouble on a real API server', () => {
       'NotInRootNamespace',
       /spec\.target\.mesh reaches beyond namespace payment .* mesh root namespace istio-system/,
     );
-    const hole = await untilStatus(api, rolloutPath('nowhere'), ({ hazards }) => hazards !== undefined, 'the hole');
+    const hole = await untilHeld(api, rolloutPath('nowhere'), 'NamespaceNotFound');
     isStalled(
       hole,
       'NamespaceNotFound',
