@@ -58,13 +58,14 @@ export class HazardWatch {
   /** What was found of the scopes that are about to move; of the whole plan in mode Plan; nothing where none is. */
   async look(key: string, input: Input, signal: AbortSignal): Promise<Found> {
     if (!isWanted(input.rollout)) return NOTHING;
+    const { metadata, status } = input.rollout;
+    const about = [metadata.generation, ...(status?.step?.scopes ?? [])].join();
+    const known = this.#known.get(key);
+    const keepMs = status?.step?.stage === 'Pending' ? LOOK_FOR_HAZARDS_MS : KEEP_MS;
+    if (known?.about === about && this.#clock.now() - known.at < keepMs) return known;
     const situation = new Situation(input);
     const states = atHand(situation);
     if (states.length === 0) return NOTHING;
-    const about = [input.rollout.metadata.generation, ...states.map(state => state.key)].join();
-    const known = this.#known.get(key);
-    const keepMs = input.rollout.status?.step?.stage === 'Pending' ? LOOK_FOR_HAZARDS_MS : KEEP_MS;
-    if (known?.about === about && this.#clock.now() - known.at < keepMs) return known;
     const { world } = input;
     const inventory = await surveyOf(
       this.#client,

@@ -18,6 +18,7 @@ import {
   remove,
   type RolloutObject,
   rolloutPath,
+  untilHeld,
   untilPhase,
   untilStatus,
   userPolicy,
@@ -96,8 +97,7 @@ describe('trouble on a real API server', () => {
       'NotInRootNamespace',
       /spec\.target\.mesh reaches beyond namespace payment .* mesh root namespace istio-system/,
     );
-    const isHeld = ({ summary }: NonNullable<RolloutObject['status']>) => summary?.waitingOn === 'NamespaceNotFound';
-    const hole = await untilStatus(api, rolloutPath('nowhere'), isHeld, 'the hole');
+    const hole = await untilHeld(api, rolloutPath('nowhere'), 'NamespaceNotFound');
     isStalled(
       hole,
       'NamespaceNotFound',
