@@ -11,7 +11,7 @@ export interface Created {
   metadata: { name: string; namespace?: string; uid: string };
 }
 
-interface NewObject {
+export interface NewObject {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; [field: string]: unknown };
@@ -19,18 +19,26 @@ interface NewObject {
 }
 
 const PLURALS: Record<string, string> = {
+  APIService: 'apiservices',
+  AuthorizationPolicy: 'authorizationpolicies',
   ConfigMap: 'configmaps',
+  CustomResourceDefinition: 'customresourcedefinitions',
   Deployment: 'deployments',
+  DestinationRule: 'destinationrules',
   EnvoyFilter: 'envoyfilters',
+  Ingress: 'ingresses',
+  IngressClass: 'ingressclasses',
   MtlsRollout: 'mtlsrollouts',
   Namespace: 'namespaces',
+  NetworkPolicy: 'networkpolicies',
   Node: 'nodes',
   PeerAuthentication: 'peerauthentications',
-  DestinationRule: 'destinationrules',
   Pod: 'pods',
   ReplicaSet: 'replicasets',
   Service: 'services',
   ServiceAccount: 'serviceaccounts',
+  Sidecar: 'sidecars',
+  ValidatingWebhookConfiguration: 'validatingwebhookconfigurations',
 };
 
 /** Creates an object; one that is there already is returned as it is. Any other refusal is an error. */

@@ -26,6 +26,16 @@ export async function withoutRight(plane: ControlPlane, resource: string, verb: 
   return () => put(rules, true);
 }
 
+/** Removes a ClusterRole; the verb and resource are one of its rights, by which it shows that it is gone. */
+export async function withoutRole(
+  plane: ControlPlane,
+  name: string,
+  [group, resource, verb]: [string, string, string],
+): Promise<void> {
+  await plane.kubectl(['delete', 'clusterrole', name]);
+  await waitFor(async () => !(await may(plane, group, resource, verb)), `${name} to be gone`, 10_000);
+}
+
 async function may(plane: ControlPlane, group: string, resource: string, verb: string): Promise<boolean> {
   const body = {
     apiVersion: 'authorization.k8s.io/v1',

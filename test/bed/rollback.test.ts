@@ -10,6 +10,7 @@ import type { OperatorProcess } from './operatorProcess.ts';
 import {
   condition,
   create,
+  identity,
   patch,
   policiesIn,
   type Policy,
@@ -141,10 +142,3 @@ describe('a rollback on a real API server', () => {
     return all.flat();
   }
 });
-
-/** All of the metadata but its version, and the books that the API server keeps on who wrote what. */
-function identity({ metadata }: Policy) {
-  const { resourceVersion: _, ...rest } = metadata;
-  const { managedFields: __, generation: ___, ...lasting } = rest as Record<string, unknown>;
-  return lasting;
-}

@@ -67,6 +67,13 @@ export function untilPhase(api: Transport, path: string, phase: Status['phase'],
   return untilStatus(api, path, status => status.phase === phase, `${path} to be ${phase}`, timeoutMs);
 }
 
+/** Waits until the rollout is held for this reason. */
+export function untilHeld(api: Transport, path: string, reason: string, timeoutMs = 60_000): Promise<RolloutObject> {
+  const isHeld = ({ conditions = [] }: Status) =>
+    conditions.some(each => each.type === 'Stalled' && each.status === 'True' && each.reason === reason);
+  return untilStatus(api, path, isHeld, `${path} to be held by ${reason}`, timeoutMs);
+}
+
 export function condition({ status }: RolloutObject, type: string) {
   return status?.conditions?.find(each => each.type === type);
 }
@@ -97,4 +104,11 @@ export async function userPolicy(
   };
   await apply(api, object);
   return (await read<Policy>(api, policyPath(namespace, name)))!;
+}
+
+/** All of the metadata but its version, and the books that the API server keeps on who wrote what. */
+export function identity({ metadata }: Policy) {
+  const { resourceVersion: _, ...rest } = metadata;
+  const { managedFields: __, generation: ___, ...lasting } = rest as Record<string, unknown>;
+  return lasting;
 }

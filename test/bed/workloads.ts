@@ -22,6 +22,10 @@ export interface WorkloadSpec {
   ports: PortSpec[];
   /** Labels of the pods beside `app`. */
   labels?: Record<string, string>;
+  /** Environment of the container. */
+  environment?: Record<string, string>;
+  /** Whether ztunnel serves the pods in place of a sidecar. */
+  ambient?: boolean;
   /** Whether the pods have a sidecar; yes unless said otherwise. */
   meshed?: boolean;
   replicas?: number;
@@ -81,9 +85,10 @@ export async function createWorkload(
 }
 
 /** Labels, annotations and containers of an injected pod (or, without mesh, of a plain one). */
-function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) {
+function podTemplate({ name, ports, labels = {}, meshed = true, ambient = false, environment = {} }: WorkloadSpec) {
   const named = ports.map(({ name: portName, port }) => ({ name: portName, containerPort: port }));
-  const app = { name: 'server', image: `shop/${name}:1`, ports: named };
+  const env = Object.entries(environment).map(([variable, value]) => ({ name: variable, value }));
+  const app = { name: 'server', image: `shop/${name}:1`, ports: named, env };
   const proxy = {
     name: 'istio-proxy',
     image: 'istio/proxyv2:1.31.1',
@@ -92,8 +97,11 @@ function podTemplate({ name, ports, labels = {}, meshed = true }: WorkloadSpec) 
   const mesh = { 'security.istio.io/tlsMode': 'istio', 'service.istio.io/canonical-name': name };
   return {
     metadata: {
-      labels: { app: name, ...labels, ...(meshed ? mesh : {}) },
-      annotations: meshed ? { 'sidecar.istio.io/status': '{}' } : {},
+      labels: { app: name, ...labels, 'pod-template-hash': HASH, ...(meshed ? mesh : {}) },
+      annotations: {
+        ...(meshed ? { 'sidecar.istio.io/status': '{}' } : {}),
+        ...(ambient ? { 'ambient.istio.io/redirection': 'enabled' } : {}),
+      },
     },
     spec: { nodeName: NODE, serviceAccountName: name, containers: meshed ? [app, proxy] : [app] },
   };

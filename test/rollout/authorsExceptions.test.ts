@@ -1,7 +1,10 @@
 /** Ports and workloads that the author keeps open: written before their scope, explicit, never weaker, and gone with it. */
 import assert from 'node:assert/strict';
+import { ORIGINAL_ANNOTATION } from '../../src/api/resource.ts';
 import type { SpecInput } from '../../src/api/schema.ts';
 import type { PeerAuthentication } from '../../src/istio/objects.ts';
+import { decide } from '../../src/rollout/decide.ts';
+import type { Write } from '../../src/rollout/writes.ts';
 import { START, TestMesh } from './mesh.ts';
 
 const HOOK = { matchLabels: { app: 'hook' } };
@@ -25,6 +28,10 @@ const spec = (exceptions: object[] = [exception()], more: Partial<SpecInput> = {
 function said(mesh: TestMesh): Record<string, PeerAuthentication['spec']> {
   const policies = [...mesh.policies.values()].filter(({ metadata }) => metadata.namespace === 'cart');
   return Object.fromEntries(policies.map(({ metadata, spec: says }) => [metadata.name, says]));
+}
+
+function namesOf(write: Write): string {
+  return write.verb === 'create' ? write.object.metadata.name : write.target.name;
 }
 
 const OPEN = {
@@ -80,6 +87,29 @@ describe('exceptions of the author', () => {
       removed.map(write => (write.verb === 'delete' ? write.target.name : '')),
       ['mtls-rollout', 'mtls-rollout-except-webhook'],
     );
+  });
+
+  it('go in no decision that still takes back what is around them, for writes are made side by side', () => {
+    const mesh = new TestMesh(spec(), ['cart']);
+    mesh.putPolicy('cart', 'a-hook', { selector: HOOK, mtls: { mode: 'PERMISSIVE' } });
+    mesh.untilPhase('Completed');
+    mesh.edit({ mode: 'Revert' });
+    const { writes } = decide(mesh.input());
+    assert.deepEqual(writes.map(namesOf), ['mtls-rollout']);
+    mesh.untilPhase('Reverted');
+    assert.deepEqual(mesh.writes.slice(-2).map(namesOf), ['mtls-rollout', 'a-hook']);
+  });
+
+  it('stay open as long as there is no way back for their scope', () => {
+    const mesh = new TestMesh(spec(), ['cart']);
+    mesh.untilPhase('Completed');
+    mesh.tamper('cart', 'mtls-rollout', { metadata: { annotations: { [ORIGINAL_ANNOTATION]: '{}' } } });
+    mesh.edit({ mode: 'Revert' });
+    mesh.until(({ summary }) => summary?.waitingOn === 'DamagedOriginal');
+    assert.deepEqual(said(mesh)['mtls-rollout-except-webhook'], OPEN);
+    mesh.dropPolicy('cart');
+    mesh.untilPhase('Reverted');
+    assert.deepEqual(said(mesh), {});
   });
 
   it('take over a policy of a user and give it back as it was', () => {

@@ -33,7 +33,7 @@ function original(patch: Record<string, unknown>): unknown {
 
 export function setsStrict(write: Write): boolean {
   const spec = write.verb === 'create' ? write.object.spec : write.verb === 'patch' ? write.patch['spec'] : {};
-  return JSON.stringify(spec).includes('STRICT');
+  return JSON.stringify(spec ?? {}).includes('STRICT');
 }
 
 /** Clients are only pinned to what was not STRICT when it was decided. */

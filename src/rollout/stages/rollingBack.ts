@@ -1,6 +1,7 @@
 /** RollingBack and mode Revert: every original within the extent, in reverse order, and proof that nothing is left. */
 import type { RollbackStatus, Status, StepStatus } from '../../api/status.ts';
 import type { PeerAuthentication } from '../../istio/objects.ts';
+import { selectorOf } from '../../istio/policies.ts';
 import { slotKey, slotOf } from '../../istio/slots.ts';
 import { restore } from '../intended.ts';
 import { type Mark, markOf } from '../marks.ts';
@@ -28,7 +29,7 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
   const { rollback } = status;
   const isWithin = within(situation, rollback, step);
   const left = marked(situation).filter(({ mark }) => isWithin(mark.applied?.scope));
-  const { writes, damaged } = restorations(left);
+  const { writes, damaged } = restorations(left, situation);
   const what = rollback ? rollbackText(rollback) : listed(step.scopes);
   if (left.length > 0)
     return {
@@ -59,7 +60,7 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
 /** Mode Revert: everything that carries a mark of this rollout. */
 export function reverting(situation: Situation, status: Status): Wait {
   const left = marked(situation);
-  const { writes, damaged } = restorations(left);
+  const { writes, damaged } = restorations(left, situation);
   if (left.length === 0)
     return (
       rulesLeft(situation, status, 'mode Revert', null, () => true) ?? {
@@ -121,7 +122,7 @@ export function marked({ input, plan, uid }: Situation): Marked[] {
   const { world } = input;
   const order = new Map([...plan.scopes.values()].map(({ scope }, place) => [slotKey(scopeSlot(scope)), place]));
   const places = new Map([...plan.scopes.keys()].map((key, place) => [key, place]));
-  // an exception goes right after its scope: sooner, it would leave its ports STRICT for a moment
+  // an exception goes with its scope, after it
   const orderOf = (policy: PeerAuthentication, { applied }: Mark) =>
     order.get(slotKey(slotOf(policy))) ?? (places.get(applied?.scope ?? '') ?? Infinity) - 0.5;
   const namespaces = new Set([...world.namespaces.map(({ name }) => name), world.rootNamespace]);
@@ -151,15 +152,29 @@ function within(
   };
 }
 
-function restorations(left: readonly Marked[]): { writes: Write[]; damaged: string | undefined } {
+/**
+ * Writes of one decision are made side by side. So the policy of an exception waits until those around it are back:
+ * sooner, it would leave its ports STRICT for a moment; where they cannot be restored, for ever.
+ */
+function restorations(left: readonly Marked[], { input }: Situation): { writes: Write[]; damaged: string | undefined } {
   const writes: Write[] = [];
   let damaged: string | undefined;
-  for (const { policy, mark } of left) {
+  const wide = left.filter(({ policy }) => !selectorOf(policy)).map(({ policy }) => policy.metadata.namespace);
+  const around = new Set(wide);
+  const meshIsLeft = around.has(input.world.rootNamespace);
+  for (const one of left) {
+    const { policy, mark } = one;
     if (writes.length === BATCH) break;
+    if (isException(one) && (meshIsLeft || around.has(policy.metadata.namespace))) continue;
     const write = restore(policy, mark);
     if (write) writes.push(write);
     else
       damaged ??= `the recorded original of ${nameOf(policy)} is damaged: bring it to the mode it should have and remove its annotations mtlsrollout.io/*`;
   }
   return { writes, damaged };
+}
+
+/** Whether the policy is of an exception inside a scope: that of a workload which moves by itself has its own key. */
+function isException({ mark: { applied } }: Marked): boolean {
+  return applied?.exception !== undefined;
 }

@@ -17,7 +17,7 @@ export interface Door {
 }
 
 /** What a client gets at each of these doors, by `namespace/workload:port`. */
-export async function answersAt(client: MeshPod, doors: readonly Door[]): Promise<Record<string, Got>> {
+async function answersAt(client: MeshPod, doors: readonly Door[]): Promise<Record<string, Got>> {
   const each = doors.map(async door => [nameOf(door), await knock(client, door)] as const);
   return Object.fromEntries(await Promise.all(each));
 }
