@@ -1,14 +1,16 @@
 /** The Services that lead to the pods of a scope, as an inventory shows them: what rules for clients are about. */
-import { effectiveModes } from '../istio/effectiveMode.ts';
+import { effectiveModes, namespaceMode } from '../istio/effectiveMode.ts';
 import { containerPort, ownerName } from '../istio/hazards/backends.ts';
 import { type Reached, reachedServices, selectedPods } from '../istio/hazards/reach.ts';
 import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
 import type { SeenPod, SeenService } from '../istio/inventory/shapes.ts';
 import { type Policies, selects } from '../istio/policies.ts';
 import { moveOf } from './moves.ts';
+import type { Scope } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { forecast } from './stepWrites.ts';
+import type { World } from './world.ts';
 
 /** What runs the mesh: Istio, or Google's managed Cloud Service Mesh. */
 export const PLATFORMS = ['istio', 'managed-csm'] as const;
@@ -43,8 +45,7 @@ export function frontsIn(
   const { rollout, world } = input;
   const found = new Map<string, Front[]>();
   for (const state of states) {
-    const ofWorkload = platform === 'managed-csm' && state.scope.kind === 'Workload';
-    const automatic = inventory.mesh.enableAutoMtls && !ofWorkload;
+    const automatic = inventory.mesh.enableAutoMtls && !goesUnheard(state.scope, world, platform);
     const need = rollout.spec.destinationRules === 'Always' || !automatic ? 'Always' : 'WhereCountered';
     const move = moveOf(rollout, state, world, inventory);
     const { after } = forecast(rollout, state, world);
@@ -55,6 +56,16 @@ export function frontsIn(
     );
   }
   return found;
+}
+
+/**
+ * Whether clients are not told of the mode of a workload. Istio builds the clusters of a Service by the mode of its
+ * namespace: where that is DISABLE clients send plaintext, whatever policies of workloads say.
+ * Source: BestEffortInferServiceMTLSMode in pilot/pkg/model/push_context.go.
+ */
+function goesUnheard(scope: Scope, { policies, rootNamespace }: World, platform: Platform): boolean {
+  if (scope.kind !== 'Workload') return false;
+  return platform === 'managed-csm' || namespaceMode(policies, rootNamespace, scope.namespace).mode === 'DISABLE';
 }
 
 function frontOf(

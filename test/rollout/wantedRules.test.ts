@@ -96,6 +96,25 @@ const ROWS: Record<string, Row> = {
       mesh.platform = 'managed-csm';
     },
   },
+  'a namespace that is DISABLE, and a workload, of which clients are not told': {
+    spec: WORKLOADS,
+    given: mesh => {
+      mesh.addWorkload('ad', 'web');
+      mesh.putPolicy('ad', 'theirs', { mtls: { mode: 'DISABLE' } });
+    },
+    rules: ['web'],
+  },
+  'a mesh that is DISABLE, and a workload': {
+    spec: WORKLOADS,
+    given: mesh => {
+      mesh.addWorkload('ad', 'web');
+      mesh.putPolicy('istio-system', 'theirs', { mtls: { mode: 'DISABLE' } });
+    },
+    rules: ['web'],
+  },
+  'a namespace that is DISABLE, as a whole': {
+    given: mesh => mesh.putPolicy('ad', 'theirs', { mtls: { mode: 'DISABLE' } }),
+  },
   'Istio, and a workload': { spec: WORKLOADS, given: mesh => mesh.addWorkload('ad', 'web') },
   ...Object.fromEntries(
     (['DISABLE', 'SIMPLE', 'MUTUAL'] as const).flatMap(mode => [

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { SpecInput } from '../../../src/api/schema.ts';
 import type { Status } from '../../../src/api/status.ts';
 import { apply } from '../boutiqueObjects.ts';
-import { create, patch, rolloutPath, type RolloutObject, untilPhase, untilStatus } from '../rollouts.ts';
+import { create, patch, rolloutPath, type RolloutObject, untilPhase, untilStatus, userPolicy } from '../rollouts.ts';
 import { waitFor } from '../waiting.ts';
 import { allGive, Callers } from './doors.ts';
 import type { Mesh } from './mesh.ts';
@@ -41,6 +41,8 @@ describe('DestinationRules that break clients on a real mesh', () => {
       { namespace: 'plain', name: 'server', ports: [HTTP] },
       { namespace: 'foreign', name: 'server', ports: [TLS] },
       { namespace: 'mutual', name: 'server', ports: [HTTP] },
+      { namespace: 'broad', name: 'server', ports: [HTTP] },
+      { namespace: 'dark', name: 'server', ports: [HTTP] },
       { namespace: 'mutual', name: 'bare', ports: [HTTP], meshed: false },
       { namespace: 'front', name: 'member', ports: [], service: false },
       { namespace: 'legacy', name: 'stranger', ports: [], service: false, meshed: false },
@@ -55,11 +57,7 @@ describe('DestinationRules that break clients on a real mesh', () => {
     this.timeout(3 * PATIENCE);
     await ruled('plain', 'server', 'DISABLE');
     const address = await member.addressOf('plain/server', HTTP.port);
-    const plainly = async () => {
-      const answer = await member.request({ address, timeoutMs: 3000 });
-      return answer.failed === undefined && answer.status === 200 && answer.clientCertificate === null;
-    };
-    await waitFor(plainly, 'the client to obey its rule', 20_000);
+    await waitFor(() => plainly(address), 'the client to obey its rule', 20_000);
     await breaks('plain', 'PlaintextRule', address, SEEN);
   });
 
@@ -92,6 +90,52 @@ describe('DestinationRules that break clients on a real mesh', () => {
     await members.lostNothing('calls of members to the pod with a sidecar');
     await strangers.lostNothing('calls of a stranger to the pod without one');
   });
+
+  it('DISABLE for a whole namespace, which Auto counters: no call is lost', async function () {
+    this.timeout(2 * PATIENCE);
+    await ruled('broad', '*', 'DISABLE');
+    const address = await member.addressOf('broad/server', HTTP.port);
+    await waitFor(() => plainly(address), 'the client to obey its rule', 20_000);
+    await securely('broad', { namespace: {} }, address, 'of a namespace with a rule for all its Services');
+  });
+
+  it('none, but DISABLE from the namespace of a workload that moves alone, which Auto counters too', async function () {
+    this.timeout(2 * PATIENCE);
+    await userPolicy(mesh.api, 'dark', 'default', { mtls: { mode: 'DISABLE' } });
+    const address = await member.addressOf('dark/server', HTTP.port);
+    await waitFor(() => plainly(address), 'the client to obey the policy', 20_000);
+    const workloads = [{ name: 'server', selector: { matchLabels: { app: 'server' } } }];
+    await securely('dark', { workloads }, address, 'of a workload in a namespace that is DISABLE');
+    assert.equal(await effectiveModeOf(mesh.api, 'dark'), 'DISABLE');
+  });
+
+  /** Goes STRICT with a rule for the clients, none of which loses a call. */
+  async function securely(
+    namespace: string,
+    target: SpecInput['target'],
+    address: string,
+    what: string,
+  ): Promise<void> {
+    const door = [{ of: `${namespace}/server`, port: HTTP.port, serves: HTTP.serves }];
+    const members = await Callers.begin(member, door);
+    const waves = [{ name: 'all', names: [target.workloads ? 'server' : namespace], soak: '5s' }];
+    await begin(namespace, { target, destinationRules: 'Auto', strategy: { waves } });
+    const ended = ({ phase }: Status) => phase === 'Completed' || phase === 'RolledBack' || phase === 'Paused';
+    const path = rolloutPath('move', namespace);
+    const done = await untilStatus(mesh.api, path, ended, `${path} to be Completed`, PATIENCE);
+    assert.equal(done.status!.phase, 'Completed', done.status!.message);
+    printProbes(`with a rule for the clients ${what}, under STRICT`, done);
+    await allGive('refused', stranger, door);
+    assert.equal(await status(member, address), 200);
+    assert.equal(await plainly(address), false);
+    await members.lostNothing(`calls of members to Services ${what}`);
+  }
+
+  /** Whether the server sees no certificate of this client, which it serves. */
+  async function plainly(address: string): Promise<boolean> {
+    const answer = await member.request({ address, timeoutMs: 3000 });
+    return answer.failed === undefined && answer.status === 200 && answer.clientCertificate === null;
+  }
 
   /** A rule that breaks what its clients do under STRICT: held, then taken on, and back. */
   async function breaks(namespace: string, code: string, address: string, verdicts: object): Promise<void> {

@@ -62,6 +62,18 @@ export class Callers {
     }
     figure(what, `${calls} calls, 0 failed`);
   }
+
+  /** Ends the calls: none of them may have been served. */
+  async gotNothing(what: string): Promise<void> {
+    let calls = 0;
+    for (const { name, load } of this.#loads) {
+      const { sent, ok } = await load.stop();
+      assert.ok(sent > 0, `${name} was never called`);
+      assert.equal(ok, 0, `${name} was served ${ok} times`);
+      calls += sent;
+    }
+    figure(what, `${calls} calls, 0 served`);
+  }
 }
 
 async function knock(client: MeshPod, door: Door): Promise<Got> {

@@ -2,16 +2,20 @@
 import assert from 'node:assert/strict';
 import type { SpecInput } from '../../../src/api/schema.ts';
 import type { Status } from '../../../src/api/status.ts';
+import type { DestinationRule } from '../../../src/istio/objects.ts';
 import {
   create,
   patch,
+  POLICIES,
   policiesIn,
+  type Policy,
   rolloutPath,
   type RolloutObject,
   untilPhase,
   untilStatus,
   userPolicy,
 } from '../rollouts.ts';
+import { type Happened, record } from '../observe.ts';
 import { allGive, Callers, type Door, soonGive } from './doors.ts';
 import { ISTIO_NAMESPACE } from './istiod.ts';
 import type { Mesh } from './mesh.ts';
@@ -24,6 +28,14 @@ const TCP = { name: 'tcp-echo', port: 9090, serves: 'echo' as const };
 const HOOK = { name: 'http-hook', port: 9443, serves: 'http' as const };
 /** A day that has not come when the suite runs. */
 const LATER = new Date(Date.now() + 90 * 24 * 3_600_000).toISOString().slice(0, 10);
+
+const RULES = '/apis/networking.istio.io/v1/destinationrules';
+const RULE_FOR_CLIENTS = {
+  host: 'server.ruled.svc.cluster.local',
+  trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } },
+};
+/** One order over all objects, as etcd counts. */
+const versionOf = ({ object }: Happened) => Number(object.metadata.resourceVersion);
 
 const isHeld = ({ phase, probes = [] }: Status) =>
   phase === 'Observing' && probes.some(({ name, verdict }) => name === 'no-plaintext' && verdict === 'Unhealthy');
@@ -46,6 +58,8 @@ describe('scopes of every kind on a real mesh', () => {
       { namespace: 'ported', name: 'server', ports },
       { namespace: 'kept', name: 'guard', ports: [...ports, HOOK] },
       { namespace: 'kept', name: 'shop', ports },
+      { namespace: 'ruled', name: 'server', ports },
+      { namespace: 'ruled', name: 'other', ports },
       { namespace: 'heir', name: 'server', ports },
       { namespace: 'heirs-part', name: 'server', ports },
       { namespace: 'front', name: 'member', ports: [], service: false },
@@ -109,12 +123,36 @@ describe('scopes of every kind on a real mesh', () => {
     assert.match(message!, /except kept: hook \(port 9443\)/);
     await allGive('served', stranger, hook);
     await allGive('refused', stranger, others);
-    await patch(mesh.api, rolloutPath('move', 'kept'), { spec: { mode: 'Revert' } });
-    await untilPhase(mesh.api, rolloutPath('move', 'kept'), 'Reverted', PATIENCE);
+    await reverted('kept');
     assert.deepEqual(await policiesIn(mesh.api, 'kept'), []);
     await members.lostNothing('calls of members while a namespace went STRICT around a port, and came back');
     await strangers.lostNothing('calls of a stranger to that port');
     await soonGive('served', stranger, [...hook, ...others]);
+  });
+
+  it('a workload goes STRICT with a rule for its clients before it, and comes back with the policy before the rule', async function () {
+    this.timeout(2 * PATIENCE);
+    const all = [...doors('ruled/server', HTTP, TCP), ...doors('ruled/other', HTTP, TCP)];
+    const members = await Callers.begin(member, all);
+    const [policies, rules] = await Promise.all([record(mesh.api, POLICIES), record(mesh.api, RULES)]);
+    const target = { workloads: [{ name: 'server', selector: selecting('server') }] };
+    await moved('ruled', { target, destinationRules: 'Always' }, ['server']);
+    await allGive('refused', stranger, doors('ruled/server', HTTP, TCP));
+    await reverted('ruled');
+    await soonGive('served', stranger, all);
+    await members.lostNothing('calls of members while a rule for them, and STRICT, came and went');
+    const inRuled = ({ object }: Happened) => object.metadata.namespace === 'ruled';
+    const ofPolicies = (await policies.stop()).filter(inRuled);
+    const ofRules = (await rules.stop()).filter(inRuled);
+    const isStrict = ({ object }: Happened) => (object as Policy).spec.mtls?.mode === 'STRICT';
+    assert.deepEqual(
+      ofRules.map(({ type, object }) => [type, object.metadata.name, (object as unknown as DestinationRule).spec]),
+      (['ADDED', 'DELETED'] as const).map(type => [type, 'mtls-rollout-client-server', RULE_FOR_CLIENTS]),
+    );
+    const [made, taken] = ofRules.map(versionOf) as [number, number];
+    assert.ok(made < versionOf(ofPolicies.find(isStrict)!), 'the rule was there before STRICT');
+    assert.equal(ofPolicies.at(-1)!.type, 'DELETED');
+    assert.ok(versionOf(ofPolicies.at(-1)!) < taken, 'STRICT was gone before the rule');
   });
 
   it('what inherits STRICT from the mesh needs no policy of its own', async function () {
@@ -130,6 +168,12 @@ describe('scopes of every kind on a real mesh', () => {
     await allGive('refused', stranger, all);
     await members.lostNothing('calls of members while the mesh went STRICT by hand');
   });
+
+  async function reverted(namespace: string): Promise<void> {
+    const path = rolloutPath('move', namespace);
+    await patch(mesh.api, path, { spec: { mode: 'Revert' } });
+    await untilPhase(mesh.api, path, 'Reverted', PATIENCE);
+  }
 
   /** Status of the rollout `move` of the namespace once it has completed; what else becomes of it is an error. */
   async function moved(
