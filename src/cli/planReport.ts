@@ -5,6 +5,7 @@ import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import type { Mode } from '../istio/objects.ts';
 import type { Policies } from '../istio/policies.ts';
+import type { WantedRule } from '../rollout/clientRules.ts';
 import { restore } from '../rollout/intended.ts';
 import { type PlannedWave, stepsOf } from '../rollout/plan.ts';
 import { blocks } from '../rollout/preflight.ts';
@@ -24,8 +25,8 @@ export interface PlannedWrite {
   verb: Write['verb'];
   /** `PeerAuthentication cart/default`. */
   object: string;
-  /** Mode that it gives; absent where it brings back what was there before. */
-  mode?: Mode;
+  /** Mode that it gives a port, or clients; absent where it brings back what was there before. */
+  mode?: Mode | 'ISTIO_MUTUAL';
 }
 
 export interface PlannedScope {
@@ -134,12 +135,22 @@ function scopeReport(situation: Situation, state: ScopeState, step: number | und
   };
 }
 
-/** Preparing first, then STRICT. */
+/** Rules for clients that are still to be written. */
+function rulesFor(situation: Situation, state: ScopeState): WantedRule[] {
+  return situation.clientRules(state).wanted.filter(({ there }) => !there);
+}
+
+/** Preparing first, then clients, then STRICT. */
 function writesFor(situation: Situation, state: ScopeState): PlannedWrite[] {
   const { rollout, world } = situation.input;
   const { prepare, enforce } = forecast(rollout, state, world);
   return [
     ...prepare.map(write => plannedWrite(write, write.verb === 'delete' ? undefined : 'PERMISSIVE')),
+    ...rulesFor(situation, state).map(({ toAdopt, result }) => ({
+      verb: toAdopt ? ('patch' as const) : ('create' as const),
+      object: nameOf(result),
+      mode: 'ISTIO_MUTUAL' as const,
+    })),
     ...enforce.map(write => plannedWrite(write, 'STRICT')),
   ];
 }
@@ -152,7 +163,10 @@ function changesFor(situation: Situation, state: ScopeState): ObjectChange[] {
   const named = (policies: Policies, { namespace, name }: { namespace: string; name: string }) =>
     policies.in(namespace).find(({ metadata }) => metadata.name === name);
   const once = new Map(places.map(place => [`${place.namespace}/${place.name}`, place]));
-  return [...once.values()].flatMap(place => changeBetween(named(world.policies, place), named(after, place)));
+  return [
+    ...rulesFor(situation, state).flatMap(({ toAdopt, result }) => changeBetween(toAdopt, result)),
+    ...[...once.values()].flatMap(place => changeBetween(named(world.policies, place), named(after, place))),
+  ];
 }
 
 function placeOf(write: Write): { namespace: string; name: string } {

@@ -58,12 +58,15 @@ function stepOf({ step }: PlannedScope, reverting: boolean): string {
   return reverting ? '-' : 'done';
 }
 
-/** `create mtls-rollout as PERMISSIVE, then patch to STRICT`. The policy of a scope is in the scope's own namespace. */
+/** `create mtls-rollout as PERMISSIVE, then patch to STRICT`. What a step writes is in the namespace of its scope. */
 function writesOf({ writes }: PlannedScope): string {
-  const [first, ...rest] = writes;
-  if (!first) return '-';
-  const name = first.object.slice(first.object.lastIndexOf('/') + 1);
-  return [oneWrite(first, name), ...rest.map(({ verb, mode }) => `then ${verb} to ${mode}`)].join(', ');
+  if (writes.length === 0) return '-';
+  const nameAt = (index: number) => writes[index]?.object.replace(/^.*\//, '') ?? '';
+  const said = writes.map((write, index) => {
+    const isSame = index > 0 && nameAt(index) === nameAt(index - 1);
+    return isSame ? `${write.verb} to ${write.mode}` : oneWrite(write, nameAt(index));
+  });
+  return said.join(', then ');
 }
 
 function oneWrite({ verb, mode }: PlannedWrite, name: string): string {
