@@ -2,7 +2,6 @@
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import { findingsIn } from '../rollout/findings.ts';
-import { frontsIn } from '../rollout/fronts.ts';
 import { blocks } from '../rollout/preflight.ts';
 import { isStrict } from '../rollout/scopeState.ts';
 import { Situation } from '../rollout/situation.ts';
@@ -43,7 +42,6 @@ export function surveyed(input: Input, inventory: Inventory | undefined): Situat
   const situation = new Situation(input);
   if (!inventory) return situation;
   const left = [...situation.states()].filter(state => !isStrict(state));
-  const fronts = frontsIn(situation, left, inventory, 'istio');
-  const findings = findingsIn(situation, left, inventory, fronts);
-  return new Situation({ ...input, world: { ...input.world, findings, fronts } });
+  const found = findingsIn(situation, left, inventory, 'istio');
+  return new Situation({ ...input, world: { ...input.world, ...found } });
 }

@@ -1,9 +1,9 @@
 /** Every workload with its ports: the mode that counts there, who decides it, and who seems to call. */
 import { type DestinationRuleIndex, destinationRuleIndex } from './destinationRuleLookup.ts';
 import { type Effective, effectiveModes } from './effectiveMode.ts';
-import { containerPort, podsBehind } from './hazards/backends.ts';
+import { containerPort } from './hazards/backends.ts';
 import { mentionsOf } from './hazards/mentions.ts';
-import { declaredPorts, isTcp, leftOutBy } from './hazards/reach.ts';
+import { declaredPorts, isTcp, leftOutBy, podsBehind } from './hazards/reach.ts';
 import { type Inventory, inNamespace } from './inventory/inventory.ts';
 import type { SeenPod, SeenService, SeenServicePort } from './inventory/shapes.ts';
 import type { ClientTlsMode, Mode } from './objects.ts';

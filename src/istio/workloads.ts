@@ -132,7 +132,8 @@ function isReplica(controller: Fields | undefined, labels: Labels): boolean {
   return controller?.['kind'] === 'ReplicaSet' && hashed !== undefined;
 }
 
-function isOver({ conditions }: Fields): boolean {
+/** Whether a Job with this status has ended, well or not. */
+export function isOver({ conditions }: Fields): boolean {
   const ended = (type: unknown) => type === 'Complete' || type === 'Failed';
   return listOf(conditions).some(({ type, status }) => ended(type) && status === 'True');
 }

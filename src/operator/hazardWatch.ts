@@ -6,8 +6,8 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { surveyOf } from '../cluster/survey.ts';
-import { type Findings, findingsIn, namespacesAtHand } from '../rollout/findings.ts';
-import { type Fronts, frontsIn, type Platform } from '../rollout/fronts.ts';
+import { type Found, findingsIn, namespacesAtHand } from '../rollout/findings.ts';
+import type { Platform } from '../rollout/fronts.ts';
 import type { ScopeState } from '../rollout/scopeState.ts';
 import { Situation } from '../rollout/situation.ts';
 import type { Input } from '../rollout/world.ts';
@@ -17,16 +17,11 @@ export const LOOK_FOR_HAZARDS_MS = 60_000;
 /** While a step that has begun collects evidence. */
 const KEEP_MS = 600_000;
 
-interface Known {
+interface Known extends Found {
   /** Spec and scopes that it is about. */
   about: string;
   at: number;
-  findings: Findings;
-  fronts: Fronts;
 }
-
-/** What goes into the world. */
-type Found = Pick<Known, 'findings' | 'fronts'>;
 
 const NOTHING: Found = { findings: new Map(), fronts: new Map() };
 
@@ -74,8 +69,7 @@ export class HazardWatch {
       world,
       signal,
     );
-    const fronts = frontsIn(situation, states, inventory, this.#platform);
-    const found = { findings: findingsIn(situation, states, inventory, fronts), fronts };
+    const found = findingsIn(situation, states, inventory, this.#platform);
     this.#known.set(key, { about, at: this.#clock.now(), ...found });
     return found;
   }

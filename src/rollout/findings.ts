@@ -2,7 +2,7 @@
 import { findingsOf, type FoundHazard, meshHazards } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import { clientRulesOf, rulesAfter } from './clientRules.ts';
-import type { Fronts } from './fronts.ts';
+import { type Fronts, frontsOf, type Platform } from './fronts.ts';
 import { meantPorts } from './meantPorts.ts';
 import { moveOf, reachOf } from './moves.ts';
 import type { ScopeState } from './scopeState.ts';
@@ -17,31 +17,39 @@ export function namespacesAtHand({ input }: Situation, states: readonly ScopeSta
   return [...new Set(states.flatMap(({ scope }) => reachOf(scope, input.world)))];
 }
 
-/**
- * Every one of the scopes has an entry, be it empty: it was looked at. What will be written for the clients of a scope
- * before it goes STRICT counts as written.
- */
+/** What an inventory shows of scopes; every one of them has an entry, be it empty: it was looked at. */
+export interface Found {
+  findings: Findings;
+  fronts: Fronts;
+}
+
+/** What will be written for the clients of a scope before it goes STRICT counts as written. */
 export function findingsIn(
-  { input }: Situation,
+  situation: Situation,
   states: readonly ScopeState[],
   inventory: Inventory,
-  fronts: Fronts,
-): Findings {
-  const { rollout, world } = input;
-  const ofMesh = meshHazards(inventory).filter(
-    ({ code }) => code !== 'AutoMtlsOff' || rollout.spec.destinationRules === 'Never',
-  );
-  const found = new Map<string, readonly FoundHazard[]>([[OF_THE_MESH, ofMesh]]);
-  const written = states.flatMap(state => clientRulesOf(rollout, world, state, fronts.get(state.key) ?? []).wanted);
+  platform: Platform,
+): Found {
+  const { rollout, world } = situation.input;
+  const looks = states.map(state => {
+    const move = moveOf(rollout, state, world, inventory);
+    return { state, move, fronts: frontsOf(situation, state, move, inventory, platform) };
+  });
+  const written = looks.flatMap(({ state, fronts }) => clientRulesOf(rollout, world, state, fronts).wanted);
   const rules = rulesAfter(
     inventory.rules,
     written.map(({ result }) => result),
   );
   // one inventory for all of them: what families look up in it is worked out once
   const ready = written.length > 0 ? { ...inventory, rules } : inventory;
-  for (const state of states) {
-    const hazards = findingsOf(ready, moveOf(rollout, state, world, ready));
-    found.set(state.key, [...meantPorts(rollout, state, inventory), ...hazards]);
-  }
-  return found;
+  const ofMesh = meshHazards(inventory).filter(
+    ({ code }) => code !== 'AutoMtlsOff' || rollout.spec.destinationRules === 'Never',
+  );
+  const ofScopes = looks.map(
+    ({ state, move }) => [state.key, [...meantPorts(state, inventory), ...findingsOf(ready, move)]] as const,
+  );
+  return {
+    findings: new Map<string, readonly FoundHazard[]>([[OF_THE_MESH, ofMesh], ...ofScopes]),
+    fronts: new Map(looks.map(({ state, fronts }) => [state.key, fronts])),
+  };
 }

@@ -1,15 +1,14 @@
 /** The Services that lead to the pods of a scope, as an inventory shows them: what rules for clients are about. */
 import { effectiveModes, namespaceMode } from '../istio/effectiveMode.ts';
 import { containerPort, ownerName } from '../istio/hazards/backends.ts';
-import { type Reached, reachedServices, selectedPods } from '../istio/hazards/reach.ts';
+import { podsBehind, type Reached, reachedServices } from '../istio/hazards/reach.ts';
 import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
 import type { SeenPod, SeenService } from '../istio/inventory/shapes.ts';
 import { type Policies, selects } from '../istio/policies.ts';
-import { moveOf } from './moves.ts';
+import type { ForetoldMove } from './moves.ts';
 import type { Scope } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { forecast } from './stepWrites.ts';
 import type { World } from './world.ts';
 
 /** What runs the mesh: Istio, or Google's managed Cloud Service Mesh. */
@@ -36,26 +35,20 @@ export interface Front {
 /** By scope key; every one of the scopes has an entry. */
 export type Fronts = ReadonlyMap<string, readonly Front[]>;
 
-export function frontsIn(
+export function frontsOf(
   { input }: Situation,
-  states: readonly ScopeState[],
+  { scope }: ScopeState,
+  move: ForetoldMove,
   inventory: Inventory,
   platform: Platform,
-): Fronts {
-  const { rollout, world } = input;
-  const found = new Map<string, Front[]>();
-  for (const state of states) {
-    const automatic = inventory.mesh.enableAutoMtls && !goesUnheard(state.scope, world, platform);
-    const need = rollout.spec.destinationRules === 'Always' || !automatic ? 'Always' : 'WhereCountered';
-    const move = moveOf(rollout, state, world, inventory);
-    const { after } = forecast(rollout, state, world);
-    const services = rollout.spec.destinationRules === 'Never' ? [] : reachedServices(inventory, move);
-    found.set(
-      state.key,
-      services.flatMap(reached => frontOf(inventory, after, reached, { need, automatic }) ?? []),
-    );
-  }
-  return found;
+): Front[] {
+  const { destinationRules } = input.rollout.spec;
+  if (destinationRules === 'Never') return [];
+  const automatic = inventory.mesh.enableAutoMtls && !goesUnheard(scope, input.world, platform);
+  const need = destinationRules === 'Always' || !automatic ? 'Always' : 'WhereCountered';
+  return reachedServices(inventory, move).flatMap(
+    reached => frontOf(inventory, move.after, reached, { need, automatic }) ?? [],
+  );
 }
 
 /**
@@ -96,8 +89,7 @@ function bareBehind(inventory: Inventory, after: Policies, service: SeenService)
     ({ labels, serviceAccount }) => selects(service.selector, labels) && !serviceAccount && !labels[TLS_MODE],
   );
   if (entry) return { workload: `WorkloadEntry ${entry.namespace}/${entry.name}`, why: 'has no service account' };
-  const { namespace, selector } = service;
-  for (const pod of selectedPods(inNamespace(inventory.pods, namespace), namespace, selector)) {
+  for (const pod of podsBehind(service, inNamespace(inventory.pods, service.namespace))) {
     const why = whyBare(inventory.rootNamespace, after, service, pod);
     if (why) return { workload: ownerName(pod), why };
   }

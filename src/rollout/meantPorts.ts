@@ -1,22 +1,17 @@
 /** Ports of a spec are container ports; whoever gave the port of a Service has to hear of it before anything moves. */
-import type { MtlsRollout } from '../api/resource.ts';
 import type { Hazard } from '../api/status.ts';
-import { containerPort, ownerName, podsBehind } from '../istio/hazards/backends.ts';
+import { containerPort, ownerName } from '../istio/hazards/backends.ts';
+import { podsBehind, selectedPods } from '../istio/hazards/reach.ts';
 import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
 import type { SeenPod } from '../istio/inventory/shapes.ts';
-import { selects } from '../istio/policies.ts';
 import type { ScopeState } from './scopeState.ts';
-import { counted, listed } from './text.ts';
+import { listed } from './text.ts';
 
 /** Ports of the scope, and of its exceptions, that no container has while a Service has them. */
-export function meantPorts(
-  { spec }: MtlsRollout,
-  { scope, key, exceptions }: ScopeState,
-  inventory: Inventory,
-): Hazard[] {
+export function meantPorts({ scope, key, exceptions }: ScopeState, inventory: Inventory): Hazard[] {
   const own =
     scope.kind === 'Workload'
-      ? [{ what: `workload ${scope.name}`, selector: scope.selector, ports: portsOf(spec, scope.name) }]
+      ? [{ what: `workload ${scope.name}`, selector: scope.selector, ports: scope.ports ?? [] }]
       : [];
   const others = exceptions.map(({ exception: { name, selector, ports = [] } }) => ({
     what: `exception ${name}`,
@@ -25,16 +20,12 @@ export function meantPorts(
   }));
   const pods = inNamespace(inventory.pods, scope.namespace);
   return [...own, ...others].flatMap(({ what, selector, ports }) => {
-    const selected = pods.filter(pod => selects(selector, pod.labels));
+    const selected = selectedPods(pods, scope.namespace, selector);
     return ports.flatMap(port => {
       const meant = isContainerPort(selected, port) ? [] : behindServicePort(inventory, selected, port);
       return meant.length > 0 ? [servicePort(key, what, port, meant, selected)] : [];
     });
   });
-}
-
-function portsOf({ target }: MtlsRollout['spec'], name: string): readonly number[] {
-  return target.workloads?.find(workload => workload.name === name)?.ports ?? [];
 }
 
 function isContainerPort(pods: readonly SeenPod[], port: number): boolean {
@@ -67,7 +58,7 @@ function servicePort(
     severity: 'Block',
     scope,
     object: owner,
-    message: `${what} names port ${port}, which no container of ${owner} has; it is the port of a Service that leads to container ${counted(meant.length, 'port').replace(/^\d+ /, '')} ${behind}`,
+    message: `${what} names port ${port}, which no container of ${owner} has; it is the port of a Service that leads to container ${meant.length === 1 ? 'port' : 'ports'} ${behind}`,
     fix: `give the container port, ${behind}: Istio knows no others here`,
   };
 }

@@ -11,7 +11,12 @@ import type { ScopeState } from './scopeState.ts';
 import { forecast } from './stepWrites.ts';
 import type { World } from './world.ts';
 
-export function moveOf(rollout: MtlsRollout, state: ScopeState, world: World, inventory: Inventory): Move {
+/** A move, with the policies as they are when it is done. */
+export interface ForetoldMove extends Move {
+  after: Policies;
+}
+
+export function moveOf(rollout: MtlsRollout, state: ScopeState, world: World, inventory: Inventory): ForetoldMove {
   const { scope, key } = state;
   const namespaces = reachOf(scope, world);
   const { policies, rootNamespace } = world;
@@ -22,12 +27,12 @@ export function moveOf(rollout: MtlsRollout, state: ScopeState, world: World, in
   const pods = namespaces
     .flatMap(namespace => inNamespace(inventory.pods, namespace))
     .filter(pod => !pod.gateway && (scope.kind !== 'Workload' || selects(scope.selector, pod.labels)));
-  return { key, namespaces, pods, hardens: (pod, port) => strict(then(pod), port) && !strict(now(pod), port) };
+  return { key, namespaces, pods, after, hardens: (pod, port) => strict(then(pod), port) && !strict(now(pod), port) };
 }
 
 /**
- * Namespaces that a scope reaches. Of the mesh: what its policy still changes when every namespace has its own, the namespaces that are
- * no scopes.
+ * Namespaces that a scope reaches. Of the mesh: what its policy still changes when every namespace has its own, the
+ * namespaces that are no scopes.
  */
 export function reachOf(scope: Scope, { namespaces, rootNamespace }: World): string[] {
   if (scope.kind !== 'Mesh') return [scope.namespace];

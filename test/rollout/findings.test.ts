@@ -4,7 +4,6 @@ import type { SpecInput } from '../../src/api/schema.ts';
 import type { Hazard } from '../../src/api/status.ts';
 import { DEFAULT_MESH, type Inventory, InventoryBuilder } from '../../src/istio/inventory/inventory.ts';
 import { findingsIn } from '../../src/rollout/findings.ts';
-import { frontsIn } from '../../src/rollout/fronts.ts';
 import { Situation } from '../../src/rollout/situation.ts';
 import { ROOT, TestMesh } from './mesh.ts';
 
@@ -42,9 +41,7 @@ function inventory(mesh: TestMesh): Inventory {
 /** Looks as the operator does: for the scopes of the step, or of the whole plan. */
 function look(mesh: TestMesh): Hazard[] {
   const situation = new Situation(mesh.input());
-  const states = [...situation.states()];
-  const seen = inventory(mesh);
-  const findings = findingsIn(situation, states, seen, frontsIn(situation, states, seen, 'istio'));
+  const { findings } = findingsIn(situation, [...situation.states()], inventory(mesh), 'istio');
   return [...findings.values()].flat();
 }
 

@@ -2,7 +2,7 @@
 import { DEFAULT_MESH, type Inventory, InventoryBuilder } from '../../src/istio/inventory/inventory.ts';
 import type { KindName } from '../../src/istio/inventory/kinds.ts';
 import { findingsIn } from '../../src/rollout/findings.ts';
-import { frontsIn, type Platform } from '../../src/rollout/fronts.ts';
+import type { Platform } from '../../src/rollout/fronts.ts';
 import { Situation } from '../../src/rollout/situation.ts';
 import type { Input } from '../../src/rollout/world.ts';
 import { ROOT, TestMesh } from './mesh.ts';
@@ -61,9 +61,7 @@ export class ServedMesh extends TestMesh {
     const input = super.input();
     const situation = new Situation(input);
     const states = [...situation.states()].filter(state => !situation.moved(state));
-    const { inventory } = this;
-    const fronts = frontsIn(situation, states, inventory, this.platform);
-    const findings = findingsIn(situation, states, inventory, fronts);
-    return { ...input, world: { ...input.world, fronts, findings } };
+    const found = findingsIn(situation, states, this.inventory, this.platform);
+    return { ...input, world: { ...input.world, ...found } };
   }
 }

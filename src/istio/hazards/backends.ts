@@ -1,12 +1,5 @@
-/** From a Service to the pods behind it, and the container port that a port of it leads to. */
+/** The container port that a port of a Service leads to. */
 import type { PortRef, SeenPod, SeenService, SeenServicePort } from '../inventory/shapes.ts';
-import { selects } from '../policies.ts';
-
-/** Pods of the list that the Service selects; none for a Service without selector. */
-export function podsBehind({ namespace, selector }: SeenService, pods: readonly SeenPod[]): SeenPod[] {
-  if (Object.keys(selector).length === 0) return [];
-  return pods.filter(pod => pod.namespace === namespace && selects(selector, pod.labels));
-}
 
 /** Number of the container port; undefined where the pod declares no port of this name. */
 export function containerPort(pod: SeenPod, port: PortRef): number | undefined {

@@ -27,8 +27,7 @@ export function reachedServices(inventory: Inventory, move: Move): readonly Reac
 }
 
 function reached(move: Move, service: SeenService): Reached {
-  const { namespace, selector } = service;
-  const pods = Object.keys(selector).length === 0 ? [] : selectedPods(move.pods, namespace, selector);
+  const pods = podsBehind(service, move.pods);
   const struck = pods.flatMap(pod =>
     service.ports.flatMap(servicePort => {
       const port = servicePort.protocol === 'TCP' ? containerPort(pod, servicePort.targetPort) : undefined;
@@ -36,6 +35,11 @@ function reached(move: Move, service: SeenService): Reached {
     }),
   );
   return { service, pods, struck };
+}
+
+/** Pods of the list that the Service selects; none for a Service without selector. */
+export function podsBehind({ namespace, selector }: SeenService, pods: readonly SeenPod[]): readonly SeenPod[] {
+  return Object.keys(selector).length === 0 ? [] : selectedPods(pods, namespace, selector);
 }
 
 /** Pods of the list that carry the labels; all those of the namespace where none is asked for. */

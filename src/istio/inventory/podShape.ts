@@ -1,6 +1,7 @@
 /** Pods, and pods that a workload's template foretells, cut down to a `SeenPod`. Nothing throws: see `fields.ts`. */
 import { countOf, type Fields, fieldsOf, labelsOf, listOf, textOf, timeOf } from '../fields.ts';
 import { IGNORED_NAMESPACES } from '../pods.ts';
+import { isOver } from '../workloads.ts';
 import type { PortRef, SeenContainer, SeenPod, SeenProbe } from './shapes.ts';
 
 const PROXY = 'istio-proxy';
@@ -36,11 +37,12 @@ export function seenPod(raw: unknown): SeenPod | undefined {
  * namespace, see `foretellMesh`. Undefined for a workload that is scaled to nothing.
  */
 export function seenTemplate(kind: string, raw: unknown): SeenPod | undefined {
-  const { metadata, spec } = fieldsOf(raw);
+  const { metadata, spec, status } = fieldsOf(raw);
   const { namespace, name, ownerReferences } = fieldsOf(metadata);
   const jobSpec = kind === 'CronJob' ? fieldsOf(fieldsOf(fieldsOf(spec)['jobTemplate'])['spec']) : fieldsOf(spec);
   const { metadata: labelled, spec: podSpec } = fieldsOf(jobSpec['template']);
-  if (fieldsOf(spec)['replicas'] === 0 || fieldsOf(spec)['suspend'] === true || isOver(kind, raw)) return undefined;
+  if (fieldsOf(spec)['replicas'] === 0 || fieldsOf(spec)['suspend'] === true) return undefined;
+  if (kind === 'Job' && isOver(fieldsOf(status))) return undefined;
   // what another template here makes is foretold by that one; what a custom resource makes, by itself
   if (listOf(ownerReferences).some(({ controller, kind: by }) => controller === true && TEMPLATES.has(textOf(by))))
     return undefined;
@@ -190,10 +192,4 @@ function ownerOf(metadata: Fields, labels: Record<string, string>): SeenPod['own
   const hash = argo ?? labels['pod-template-hash'];
   if (!hash || !name.endsWith(`-${hash}`)) return { kind, name };
   return { kind: argo === undefined ? 'Deployment' : 'Rollout', name: name.slice(0, -hash.length - 1) };
-}
-
-function isOver(kind: string, raw: unknown): boolean {
-  const { conditions } = fieldsOf(fieldsOf(raw)['status']);
-  const ended = (type: unknown) => type === 'Complete' || type === 'Failed';
-  return kind === 'Job' && listOf(conditions).some(({ type, status }) => ended(type) && status === 'True');
 }
