@@ -1,5 +1,6 @@
 /** Which probes take part in which rounds, when each is due, and how its looks add up. */
 import { parseDuration } from '../api/duration.ts';
+import { kindOf, PURPOSE } from '../api/schema/probes/kinds.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
 import { timestamp } from './text.ts';
@@ -11,10 +12,11 @@ const ENFORCEMENT_INTERVAL = 5_000;
 const NEAR = 0.5;
 
 /** Rounds that a probe takes part in. */
-export function roundsOf({ when, plaintextTraffic, enforcement }: ProbeSpec): readonly RoundKind[] {
-  if (when === 'Guard') return [];
-  const after: readonly RoundKind[] = enforcement ? ['Enforcement', 'Soak'] : ['Soak'];
-  const chosen = when ?? (plaintextTraffic ? 'Both' : 'Soak');
+export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
+  const kind = kindOf(probe);
+  if (probe.when === 'Guard') return [];
+  const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
+  const chosen = probe.when ?? PURPOSE[kind];
   if (chosen === 'Entry') return ['Entry'];
   return chosen === 'Both' ? ['Entry', ...after] : after;
 }
