@@ -53,7 +53,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   constructor(parts: OperatorParts) {
     const { transport, clock, log, random, settings, identity } = parts;
     const client = new KubeClient(transport, clock);
-    const caches = createCaches({ client, clock, random, log });
+    const caches = createCaches({ client, clock, random, log }, settings.leaderElection.namespace);
     super({ client, log, reflectors: Object.values(caches) as Reflector<unknown>[] });
     this.#parts = parts;
     this.#caches = caches;
@@ -194,8 +194,8 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   async #untilLookedFor(): Promise<void> {
     const { signal } = this.stopping;
-    const rules = () => isLookedFor(this.#caches.rules);
-    while (!(this.#policiesLookedFor() && rules()) && !signal.aborted) await this.#parts.clock.wait(50, signal);
+    const { policies, rules, freeze } = this.#caches;
+    while (![policies, rules, freeze].every(isLookedFor) && !signal.aborted) await this.#parts.clock.wait(50, signal);
   }
 
   async #untilLeading(): Promise<void> {

@@ -20,6 +20,7 @@ import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
+import { outsideOf } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface ReconcilerOptions extends Observer, Sources {
@@ -90,7 +91,8 @@ export class Reconciler {
     const input = await gather(this.#options, rollout, epoch(), this.#trouble.get(key), signal);
     if ('unseen' in input) return await this.#unable(entry, own, rollout.metadata, input.unseen, rollout.status);
     const due = roundDue(input);
-    const decision = decided(due ? await this.#withRound(input, due) : input);
+    const looked = due ? await this.#withRound(input, due) : input;
+    const decision = decided({ ...looked, outside: outsideOf(this.#options.caches) });
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
     if (input.obstacle && decision.status.phase === 'Refused')

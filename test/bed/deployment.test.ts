@@ -57,6 +57,7 @@ const RIGHTS: Record<string, string> = {
 /** What it may do with objects of one name only. */
 const NAMED_RIGHTS: [string, string, string, string][] = [
   ['coordination.k8s.io/leases', OPERATOR_NAMESPACE, 'mtls-rollout', 'get update patch'],
+  ['/configmaps', OPERATOR_NAMESPACE, 'mtls-rollout-freeze', 'list watch'],
   ...[
     'mtlsrollouts.mtlsrollout.io',
     'peerauthentications.security.istio.io',

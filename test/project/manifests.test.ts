@@ -104,11 +104,14 @@ describe('permissions', () => {
     ]);
   });
 
-  it('reach the ConfigMaps of the control plane only, and let every kind of an inventory be listed', () => {
+  it('reach the ConfigMaps of the control plane and the one that freezes only, and let every kind of an inventory be listed', () => {
     const reading = rules.filter(({ resources }) => resources.includes('configmaps'));
     assert.deepEqual(
       reading.map(({ role, verbs }) => [role, ...verbs]),
-      [['Role mtls-rollout-mesh-config', 'list']],
+      [
+        ['Role mtls-rollout-freeze', 'list', 'watch'],
+        ['Role mtls-rollout-mesh-config', 'list'],
+      ],
     );
     const missing = INVENTORY_KINDS.filter(
       ({ group, plural }) =>
