@@ -9,7 +9,7 @@ import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
 import { bounded } from '../rollout/text.ts';
 import { unableStatus } from '../rollout/unable.ts';
-import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Decision, Input, Obstacle, Trouble } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
@@ -39,7 +39,7 @@ export class Reconciler {
   readonly #writer: RolloutWriter;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
-  readonly #trouble = new Map<string, Obstacle>();
+  readonly #trouble = new Map<string, Trouble>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -126,9 +126,10 @@ export class Reconciler {
       await pacer.turn(signal);
       await checkFree(client, write, signal);
     };
-    const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
-    this.#trouble.delete(key);
+    const isBack = decision.status.phase === 'RollingBack';
+    const { trouble, outdated, failed, done } = await performAll(writer, decision.writes, before, { signal, isBack });
+    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause, failed);
+    this.#noteDone(key, done);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
     if (outdated) throw outdated;
   }
@@ -141,12 +142,26 @@ export class Reconciler {
     return CATCH_UP_MS;
   }
 
-  #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
+  #reportTrouble(
+    key: string,
+    rollout: MtlsRollout,
+    obstacle: Obstacle,
+    cause: KubeError,
+    failed: string[] = [],
+  ): never {
     const { reason, message } = obstacle;
-    const known = this.#trouble.get(key)?.message === message;
-    this.#trouble.set(key, obstacle);
-    if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
+    const before = this.#trouble.get(key);
+    this.#trouble.set(key, { ...obstacle, failed: new Set([...(before?.failed ?? []), ...failed]) });
+    if (before?.message !== message) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
     throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  /** A trouble is over when every write that had failed has come about. */
+  #noteDone(key: string, done: readonly string[]): void {
+    const trouble = this.#trouble.get(key);
+    const failed = new Set([...(trouble?.failed ?? [])].filter(name => !done.includes(name)));
+    if (trouble && failed.size > 0) this.#trouble.set(key, { ...trouble, failed });
+    else this.#trouble.delete(key);
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */

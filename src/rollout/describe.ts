@@ -20,7 +20,8 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
-  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback: known, ...rest } = status;
+  const rollback = wait.rollback ?? known;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   return {
     ...rest,
@@ -86,7 +87,7 @@ function waveStatus(
       : 'Progressing'
     : finished
       ? 'Done'
-      : before?.phase === 'Done' || done > 0
+      : done > 0
         ? 'Progressing'
         : 'Pending';
   const startedAt = before?.startedAt ?? (phase === 'Pending' ? undefined : now);

@@ -14,8 +14,18 @@ import type {
 } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
 import type { Findings } from '../../src/rollout/findings.ts';
+import { finalizersWith } from '../../src/rollout/finalizer.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
-import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
+import type {
+  Decision,
+  Input,
+  Obstacle,
+  Round,
+  RoundKind,
+  Transition,
+  Trouble,
+  World,
+} from '../../src/rollout/world.ts';
 import { disabledNamespaces } from '../../src/rollout/targets.ts';
 import type { PolicyObject, Write } from '../../src/rollout/writes.ts';
 import { mergePatch } from '../../src/rollout/mergePatch.ts';
@@ -45,7 +55,7 @@ export class TestMesh {
   metrics = true;
   judge: Judge = () => 'Healthy';
   obstacle: Obstacle | undefined;
-  trouble: Obstacle | undefined;
+  trouble: Trouble | undefined;
   epoch = 1;
   #spec: SpecInput;
   #revision = 0;
@@ -192,7 +202,8 @@ export class TestMesh {
     const decision = decide(this.input());
     this.store(decision);
     for (const write of decision.writes) this.perform(write);
-    return decision.writes.length > 0 ? this.now : decision.nextLookAt;
+    if (decision.finalizer) this.#setFinalizers(finalizersWith(this.rollout, decision.finalizer));
+    return decision.writes.length > 0 || decision.finalizer ? this.now : decision.nextLookAt;
   }
 
   /** As the API server hands it out again: through JSON. */
@@ -245,6 +256,10 @@ export class TestMesh {
       kept.delete(`${namespace}/${name}`);
       this.#record();
     } else this.#store(mergePatch(current, write.patch) as PolicyObject);
+  }
+
+  #setFinalizers(finalizers: string[]): void {
+    this.rollout = { ...this.rollout, metadata: { ...this.rollout.metadata, finalizers } };
   }
 
   #of(kind: PolicyObject['kind']): Map<string, PolicyObject> {
