@@ -157,6 +157,7 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
     status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
     writes,
     transitions,
+    ...(wait.asks ? { asks: wait.asks } : {}),
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }
