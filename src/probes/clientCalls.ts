@@ -29,10 +29,25 @@ type CallSpan = Omit<Span, 'preset'>;
 
 const SERVICE: readonly Label[] = ['destination_service_namespace', 'destination_service_name'];
 const ENDS: readonly Label[] = [...SOURCE, ...TARGET, ...SERVICE];
-/** No connection to the other end, or none that lasted until the answer. The first line is Envoy's, the second ztunnel's. */
+/** No connection to the other end, or none that lasted until the answer. The short ones are Envoy's, the others ztunnel's. */
 const CONNECTION_FLAGS: ReadonlySet<string> = new Set([
-  ...['UF', 'URX', 'UC', 'UH', 'UR', 'UPE', 'LH', 'UO', 'NR', 'NC'],
-  ...['CONNECT', 'TLS_FAILURE', 'H2_HANDSHAKE_FAILURE', 'IDENTITY_ERROR', 'CERT_REVOKED', 'NETWORK_POLICY', 'DENY'],
+  'UF',
+  'URX',
+  'UC',
+  'UH',
+  'UR',
+  'UPE',
+  'LH',
+  'UO',
+  'NR',
+  'NC',
+  'CONNECT',
+  'TLS_FAILURE',
+  'H2_HANDSHAKE_FAILURE',
+  'IDENTITY_ERROR',
+  'CERT_REVOKED',
+  'NETWORK_POLICY',
+  'DENY',
 ]);
 /** Names that a proxy writes where no Service was called. */
 const NO_SERVICE: ReadonlySet<string> = new Set([

@@ -66,10 +66,10 @@ export function judgeErrors(
 ): Finding {
   const { minRequests } = options;
   const over = `in the last ${formatDuration(windowMs)}`;
-  const made = (scope: ScopePods) => (after.get(scope) ?? []).reduce((sum, calls) => sum + calls.made, 0);
+  const made = (scope: ScopePods) => total(after.get(scope) ?? [], calls => calls.made);
   const all = scopes.flatMap(scope => judgedIn(before.get(scope) ?? [], after.get(scope) ?? [], minRequests));
-  const samples = Math.round(scopes.reduce((sum, scope) => sum + made(scope), 0));
-  const failed = Math.round(all.reduce((sum, { calls }) => sum + calls.failed, 0));
+  const samples = Math.round(total(scopes, made));
+  const failed = Math.round(total(all, ({ calls }) => calls.failed));
   const value = `${failed} of ${samples} failed`;
   const bad = all.filter(judged => isTooMuch(judged, options)).sort((a, b) => share(b.calls) - share(a.calls));
   if (bad.length > 0) {
@@ -111,7 +111,7 @@ function judgedIn(before: readonly Calls[], after: readonly Calls[], minRequests
 
 /** Few calls before excuse little: a client that made one, which failed, did not always fail. */
 function baselineOf(before: readonly Calls[], minRequests: number): number {
-  const [made, failed] = [sum(before, ({ made: n }) => n), sum(before, ({ failed: n }) => n)];
+  const [made, failed] = [total(before, ({ made: n }) => n), total(before, ({ failed: n }) => n)];
   return failed < SEEN ? 0 : Math.min(1, failed / Math.max(made, minRequests));
 }
 
@@ -120,7 +120,13 @@ function together(group: readonly Calls[]): Calls {
   for (const [cause, n] of group.flatMap(calls => [...calls.causes])) causes.set(cause, (causes.get(cause) ?? 0) + n);
   const [first] = group as [Calls];
   const source = group.length === 1 ? first.source : undefined;
-  return { ...first, source, made: sum(group, ({ made }) => made), failed: sum(group, ({ failed }) => failed), causes };
+  return {
+    ...first,
+    source,
+    made: total(group, ({ made }) => made),
+    failed: total(group, ({ failed }) => failed),
+    causes,
+  };
 }
 
 /**
@@ -148,8 +154,8 @@ function percent(part: number): string {
   return `${n >= 10 ? Math.round(n) : Math.round(n * 10) / 10}%`;
 }
 
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
+function total<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((n, item) => n + of(item), 0);
 }
 
 const ADVICE =
