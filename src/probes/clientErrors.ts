@@ -58,7 +58,7 @@ interface Judged {
  * Each client with enough calls is judged by itself, so that one that fails throughout is not hidden by the others; the
  * rest of a Service's clients are judged together. Every scope needs its own evidence.
  */
-export function judgeErrors(
+function judgeErrors(
   scopes: readonly ScopePods[],
   { before, after }: { before: ByScope; after: ByScope },
   options: Pick<ClientErrorsOptions, 'maxPercent' | 'minRequests'>,
