@@ -77,39 +77,37 @@ const REFUSED_AS_STRANGER = ({ namespace, service, port }: HttpOptions): Finding
     `port ${port} of Service ${namespace}/${service} is STRICT and refuses the operator, which is outside the mesh: that is as it should be, and no request can show more. Ask from inside with a job probe, or ask what faces the outside: a gateway, or a port with an exception`,
   );
 
-export function judgeAnswer(answer: HttpAnswer, options: HttpOptions): Finding {
-  const { namespace, service, port, path, expectStatus } = options;
+function judgeAnswer(answer: HttpAnswer, options: HttpOptions): Finding {
+  const { namespace, service, port, path } = options;
   const what = `http ${path} on port ${port} of Service ${namespace}/${service}`;
-  const unhealthy = (value: string, says: string): Finding => ({
-    verdict: 'Unhealthy',
-    value,
-    samples: 1,
-    message: `${what} ${says}`,
-  });
-  switch (answer.kind) {
-    case 'Answer': {
-      const { status } = answer;
-      const [least = 0, most = least] = expectStatus.split('-').map(Number);
-      if (status >= least && status <= most)
-        return {
-          verdict: 'Healthy',
-          value: String(status),
-          samples: 1,
-          message: `${what} answered with status ${status}`,
-        };
-      return unhealthy(String(status), `answered with status ${status}, not ${expectStatus}: see the logs of its pods`);
-    }
-    case 'Refused':
-      return unhealthy('refused', 'was refused: does a ready pod listen behind it?');
-    case 'Closed':
-      return unhealthy('closed', 'was cut off before any answer: see the logs of its pods');
-    case 'NotHttp':
-      return unhealthy('no http', 'was answered by something that is not HTTP: check port and scheme');
-    case 'NotTls':
-      return unhealthy('no TLS', `got no TLS (${answer.code}): check port and scheme`);
-    case 'Silent':
-      return unseen(`${what} got no answer (${answer.code}): can the operator reach it (NetworkPolicy)?`);
-  }
+  if (answer.kind === 'Silent')
+    return unseen(`${what} got no answer (${answer.code}): can the operator reach it (NetworkPolicy)?`);
+  const { verdict, value, says } =
+    answer.kind === 'Answer' ? judgeStatus(answer.status, options) : judgeTrouble(answer);
+  return { verdict, value, samples: 1, message: `${what} ${says}` };
+}
+
+type Judgement = Pick<Finding, 'verdict' | 'value'> & { says: string };
+
+function judgeStatus(status: number, { expectStatus }: HttpOptions): Judgement {
+  const [least = 0, most = least] = expectStatus.split('-').map(Number);
+  const isExpected = status >= least && status <= most;
+  const advice = isExpected ? '' : `, not ${expectStatus}: see the logs of its pods`;
+  return {
+    verdict: isExpected ? 'Healthy' : 'Unhealthy',
+    value: String(status),
+    says: `answered with status ${status}${advice}`,
+  };
+}
+
+function judgeTrouble(answer: Exclude<HttpAnswer, { kind: 'Answer' | 'Silent' }>): Judgement {
+  const verdict = 'Unhealthy';
+  if (answer.kind === 'Refused')
+    return { verdict, value: 'refused', says: 'was refused: does a ready pod listen behind it?' };
+  if (answer.kind === 'Closed')
+    return { verdict, value: 'closed', says: 'was cut off before any answer: see the logs of its pods' };
+  const how = answer.kind === 'NotTls' ? `got no TLS (${answer.code})` : 'was answered by something that is not HTTP';
+  return { verdict, value: '-', says: `${how}: check port and scheme` };
 }
 
 function unseen(message: string): Finding {

@@ -83,10 +83,9 @@ describe('an HTTP request', () => {
     const pour = (socket: Socket) => {
       const chunk = Buffer.alloc(1024 * 1024, 'x');
       const more = () => {
-        while (sent < MEGABYTES && !socket.destroyed) {
-          sent += 1;
-          if (!socket.write(chunk)) return void socket.once('drain', more);
-        }
+        let isRoom = true;
+        for (; isRoom && sent < MEGABYTES && !socket.destroyed; sent += 1) isRoom = socket.write(chunk);
+        socket.once('drain', more);
       };
       socket.once('data', () => {
         socket.write('HTTP/1.1 500 X\r\ntransfer-encoding: identity\r\n\r\n');
