@@ -5,7 +5,8 @@ import { roundsOf } from '../rollout/probeRounds.ts';
 import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
-import type { MetricsPreset, Probe, Sight } from './probe.ts';
+import { http } from './http.ts';
+import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
@@ -16,6 +17,9 @@ export interface Surroundings {
   preset: MetricsPreset;
   /** Whether Prometheus is configured. */
   metrics: boolean;
+  cluster: ClusterSight;
+  /** Of the rollout: what its probes name is there unless they say otherwise. */
+  namespace: string;
 }
 
 type Builder<K extends ProbeKind> = (
@@ -32,6 +36,8 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  http: (name, options, { sight, cluster, namespace }) =>
+    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };
 
 /** Kinds that read metrics. */
