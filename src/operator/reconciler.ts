@@ -8,8 +8,8 @@ import { OwnWrites } from '../cluster/ownWrites.ts';
 import { NotLeading, Writer } from '../cluster/writer.ts';
 import type { Reporter } from '../report/reporter.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
-import { bounded } from '../rollout/text.ts';
-import { unableStatus } from '../rollout/unable.ts';
+import { bounded, timestamp } from '../rollout/text.ts';
+import { unable } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
@@ -48,6 +48,8 @@ export class Reconciler {
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
   readonly #trouble = new Map<string, Obstacle>();
+  /** By rollout: why its status could not be stored. */
+  readonly #unstored = new Map<string, string>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -66,6 +68,7 @@ export class Reconciler {
     if (!entry) {
       this.#own.delete(key);
       this.#trouble.delete(key);
+      this.#unstored.delete(key);
       this.#echoes.forget(key);
       this.#options.hazards.forget(key);
       return undefined;
@@ -93,8 +96,6 @@ export class Reconciler {
     const decision = decided(due ? await this.#withRound(input, due) : input);
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
-    if (input.obstacle && decision.status.phase === 'Refused')
-      this.#announce(rollout, input.obstacle, rollout.status ?? {});
     if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
@@ -113,9 +114,8 @@ export class Reconciler {
     rollout: MtlsRollout,
     decision: Decision,
   ): Promise<void> {
-    const { reporter, pacer, signal, client, allowed } = this.#options;
-    await this.#storeStatus(entry, own, rollout.metadata, decision.status);
-    for (const transition of decision.transitions) reporter.report(rollout, transition);
+    const { pacer, signal, client, allowed } = this.#options;
+    await this.#tell(entry, own, rollout.metadata, decision);
     if (decision.writes.length === 0) return void this.#trouble.delete(key);
     const writer = new Writer({ client, own, allowed });
     const before = async (write: Write) => {
@@ -123,18 +123,28 @@ export class Reconciler {
       await checkFree(client, write, signal);
     };
     const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
+    if (trouble) {
+      // said by the next decision, which is the try after the pause
+      this.#trouble.set(key, trouble.obstacle);
+      throw new Reported(trouble.cause.kind, trouble.obstacle.message, {
+        retryAfterMs: trouble.cause.retryAfterMs,
+        cause: trouble.cause,
+      });
+    }
     this.#trouble.delete(key);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
     if (outdated) throw outdated;
   }
 
-  #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
-    const { reason, message } = obstacle;
-    const known = this.#trouble.get(key)?.message === message;
-    this.#trouble.set(key, obstacle);
-    if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
-    throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
+  /** What is told is what was stored: where the status could not be, nobody hears of it. */
+  async #tell(
+    entry: RolloutEntry,
+    own: OwnWrites,
+    metadata: MtlsRollout['metadata'],
+    { status, transitions }: Pick<Decision, 'status' | 'transitions'>,
+  ): Promise<void> {
+    await this.#storeStatus(entry, own, metadata, status);
+    for (const transition of transitions) this.#options.reporter.report({ metadata }, transition);
   }
 
   async #storeStatus(
@@ -159,13 +169,24 @@ export class Reconciler {
     try {
       const stored = await this.#options.storeStatus(meta, status);
       own.wrote(KIND, stored.resourceVersion);
+      this.#unstored.delete(`${namespace}/${name}`);
     } catch (error) {
       if (!(error instanceof KubeError && isLasting(error))) throw error;
-      // the status cannot say it
-      const message = `cannot ${error.message}`;
-      this.#options.reporter.report({ metadata }, { reason: `Status${error.kind}`, message, severity: 'Warning' });
-      throw new Reported(error.kind, message, { cause: error });
+      throw this.#reportUnstored(metadata, error);
     }
+  }
+
+  /** The one record that no history holds: the status cannot say that it cannot be written. */
+  #reportUnstored(metadata: MtlsRollout['metadata'], error: KubeError): Reported {
+    const key = `${metadata.namespace}/${metadata.name}`;
+    const message = bounded(`cannot ${error.message}`);
+    if (this.#unstored.get(key) !== message) {
+      const at = timestamp(this.#options.clock.now());
+      const record = { reason: `Status${error.kind}`, message, severity: 'Warning' as const, at };
+      this.#options.reporter.report({ metadata }, record);
+    }
+    this.#unstored.set(key, message);
+    return new Reported(error.kind, message, { cause: error });
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
@@ -187,16 +208,9 @@ export class Reconciler {
     obstacle: Obstacle,
     before: Status = {},
   ): Promise<number> {
-    const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
-    await this.#storeStatus(entry, own, metadata, status);
-    return this.#announce({ metadata }, obstacle, before) ? LOOK_SOON_MS : LOOK_AGAIN_MS;
-  }
-
-  /** Whether an obstacle is news, which is then told: it is only when the status did not say it already. */
-  #announce(rollout: Pick<MtlsRollout, 'metadata'>, { reason, message }: Obstacle, before: Status): boolean {
-    if (before.phase === 'Refused' && before.message === bounded(message)) return false;
-    this.#options.reporter.report(rollout, { reason, message: bounded(message), severity: 'Warning' });
-    return true;
+    const told = unable(before, obstacle, metadata.generation, this.#options.clock.now());
+    await this.#tell(entry, own, metadata, told);
+    return told.transitions.length > 0 ? LOOK_SOON_MS : LOOK_AGAIN_MS;
   }
 
   /** Without the policies nothing can be decided, not even that a rollback is complete. */
