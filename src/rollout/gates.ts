@@ -1,5 +1,7 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { frozen } from './gates/freeze.ts';
+import { phaseOf } from './gates/phase.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
@@ -11,7 +13,7 @@ import { counted, listed, nameOf } from './text.ts';
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
+  return suspended(situation, step) ?? frozen(situation, step) ?? hazardous(situation, rowBroken(step), states);
 }
 
 /** `spec.suspend` and mode Plan hold everything where it is. */
@@ -68,12 +70,7 @@ function hazardous(situation: Situation, step: StepStatus, states: readonly Scop
   const more = found.length > 1 ? ` (and ${counted(found.length - 1, 'more hazard')})` : '';
   const fix = first.fix ? `; ${first.fix}` : '';
   const message = `wave ${step.wave} is held by ${first.code}: ${first.message}${fix}${more}`;
-  const phase = step.stage === 'Pending' ? 'Pending' : phaseOf(step);
-  return { kind: 'Wait', phase, step, on: first.code, message, stalled: first.code };
-}
-
-function phaseOf({ stage }: StepStatus): Wait['phase'] {
-  return stage === 'Done' ? 'Completed' : stage;
+  return { kind: 'Wait', phase: phaseOf(step), step, on: first.code, message, stalled: first.code };
 }
 
 /**
