@@ -34,9 +34,7 @@ describe('probes of a spec', () => {
   });
 
   it('are never half built', () => {
-    const unbuilt = [
-      { name: 'a', plaintextTraffic: { source: 'Shadow' } },
-    ];
+    const unbuilt = [{ name: 'a', plaintextTraffic: { source: 'Shadow' } }];
     for (const probe of unbuilt)
       assert.throws(() => names(parse([probe]), true), /probe a is of a kind that is not built/);
   });
