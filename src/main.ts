@@ -14,6 +14,7 @@ import { loadSettings, type Settings } from './operator/settings.ts';
 import { PROGRAM_VERSION } from './api/version.ts';
 import { Alertmanager } from './probes/alertmanager.ts';
 import { tlsHello } from './probes/hello.ts';
+import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
 import type { RemoteOptions } from './probes/remote.ts';
@@ -41,16 +42,16 @@ function kubeConfigOf({ kubeconfig, context }: Settings): KubeConfig {
 }
 
 function sightOf({ prometheus }: Settings): Sight {
-  const hello = tlsHello();
+  const eyes = { hello: tlsHello(), call: httpCall };
   if (!prometheus) {
     const missing = new PrometheusError(
       'Unreachable',
       'no Prometheus is configured: set prometheus.url in the configuration of the operator',
     );
-    return { hello, query: () => Promise.reject(missing) };
+    return { ...eyes, query: () => Promise.reject(missing) };
   }
   const source = new Prometheus(remoteOf(prometheus));
-  return { hello, query: (promql, time, signal) => source.query(promql, time, signal) };
+  return { ...eyes, query: (promql, time, signal) => source.query(promql, time, signal) };
 }
 
 function alertsOf({ alerts }: Settings): { alerts?: AlertSource } {

@@ -8,7 +8,6 @@ export function unsupportedFields(spec: Spec): string[] {
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
     [spec.drift === 'Correct', 'spec.drift'],
-    [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);
@@ -23,7 +22,5 @@ function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][
   return [
     [probe.when === 'Guard', `${path}.when`],
     [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
-    [probe.clientErrors !== undefined, `${path}.clientErrors`],
-    [probe.http !== undefined, `${path}.http`],
   ];
 }

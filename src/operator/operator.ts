@@ -12,7 +12,7 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
-import { Reporter } from '../report/reporter.ts';
+import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
@@ -21,7 +21,8 @@ import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { OutsideWatch } from './outside.ts';
 import { Pacer } from './pacer.ts';
-import { Reconciler, Reported } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
+import { Reported } from './rolloutWriter.ts';
 import { learnRootNamespace } from './rootNamespace.ts';
 import type { Settings } from './settings.ts';
 
@@ -73,7 +74,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     const { rollouts, namespaces } = this.#caches;
     const open = [rollouts, namespaces].filter(({ isSynced }) => !isSynced).map(({ resource }) => resource.plural);
     // policies that cannot be seen are said in the status of each rollout: the operator itself works
-    if (!this.#policiesLookedFor()) open.push('peerauthentications');
+    if (!isLookedFor(this.#caches.policies)) open.push('peerauthentications');
     if (this.#rootNamespace === undefined) open.push('mesh configuration');
     return open;
   }
@@ -165,18 +166,14 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(log, this.#events),
+      reporter: new Reporter(toLog(log), toEvents(this.#events)),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
+      storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
     });
-  }
-
-  /** Listed, or it is known why they cannot be. */
-  #policiesLookedFor(): boolean {
-    return isLookedFor(this.#caches.policies);
   }
 
   async #untilLookedFor(): Promise<void> {
