@@ -1,6 +1,7 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
 import { alarmed } from './gates/alerts.ts';
+import { overBudget } from './gates/budget.ts';
 import { frozen } from './gates/freeze.ts';
 import { phaseOf } from './gates/phase.ts';
 import type { Wait } from './move.ts';
@@ -18,7 +19,8 @@ export function closedGate(situation: Situation, step: StepStatus, states: reado
     suspended(situation, step) ??
     frozen(situation, step) ??
     hazardous(situation, rowBroken(step), states) ??
-    alarmed(situation, step)
+    alarmed(situation, step) ??
+    overBudget(situation, step)
   );
 }
 
