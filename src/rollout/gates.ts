@@ -1,5 +1,7 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { type Gate, phaseOf } from './gates/gate.ts';
+import { schedule } from './gates/schedule.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
@@ -9,10 +11,23 @@ import type { Situation } from './situation.ts';
 import { deadlineOf } from './stages/deadline.ts';
 import { counted, listed, nameOf } from './text.ts';
 
+/** In the order in which they are asked: first what somebody has to do, then what time brings by itself. */
+const GATES: readonly Gate[] = [schedule];
+
 /** The reason why nothing may tighten now; undefined when every gate is open. */
-export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
-}
+export const closedGate: Gate = (situation, step, states) => {
+  const trouble = troubled(situation, step, states);
+  if (trouble) return trouble;
+  for (const gate of GATES) {
+    const closed = gate(situation, step, states);
+    if (closed) return closed;
+  }
+  return undefined;
+};
+
+/** What holds also what tightens nothing any more. */
+export const troubled: Gate = (situation, step, states) =>
+  suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
 
 /** `spec.suspend` and mode Plan hold everything where it is. */
 export function suspended(situation: Situation, running: StepStatus | null): Wait | undefined {
@@ -68,12 +83,7 @@ function hazardous(situation: Situation, step: StepStatus, states: readonly Scop
   const more = found.length > 1 ? ` (and ${counted(found.length - 1, 'more hazard')})` : '';
   const fix = first.fix ? `; ${first.fix}` : '';
   const message = `wave ${step.wave} is held by ${first.code}: ${first.message}${fix}${more}`;
-  const phase = step.stage === 'Pending' ? 'Pending' : phaseOf(step);
-  return { kind: 'Wait', phase, step, on: first.code, message, stalled: first.code };
-}
-
-function phaseOf({ stage }: StepStatus): Wait['phase'] {
-  return stage === 'Done' ? 'Completed' : stage;
+  return { kind: 'Wait', phase: phaseOf(step), step, on: first.code, message, stalled: first.code };
 }
 
 /**
