@@ -7,7 +7,6 @@ export function unsupportedFields(spec: Spec): string[] {
     ...spec.strategy.waves.map(unsupportedInWave),
     ...spec.probes.flatMap(unsupportedInProbe),
     [spec.drift === 'Correct', 'spec.drift'],
-    [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);

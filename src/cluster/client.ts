@@ -16,6 +16,7 @@ export interface ListOptions {
   /** All namespaces unless given. */
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
   /** Objects a page; 500 unless given. */
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -24,6 +25,7 @@ export interface ListOptions {
 export interface WatchOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
+  fieldSelector?: string | undefined;
   /** Events after this version. */
   resourceVersion: string;
   /** How long the server may keep the watch open. */
@@ -85,13 +87,13 @@ export class KubeClient {
 
   /** The pages of one consistent list of the newest state. */
   async *pages<T>(resource: Resource, options: ListOptions = {}): AsyncGenerator<Page<T>, void, undefined> {
-    const { namespace, labelSelector, limit = PAGE, signal } = options;
+    const { namespace, labelSelector, fieldSelector, limit = PAGE, signal } = options;
     const path = collectionPath(await this.served(resource, signal), namespace);
     const object = collection(resource, namespace);
     let version: string | undefined;
     let next: string | undefined;
     do {
-      const query = { limit: String(limit), labelSelector, continue: next };
+      const query = { limit: String(limit), labelSelector, fieldSelector, continue: next };
       const body = await this.#read('list', resource, object, withSignal({ method: 'GET', path, query }, signal));
       const page = readPage<T>(body, object);
       version ??= page.resourceVersion;
@@ -104,13 +106,14 @@ export class KubeClient {
 
   /** Lines of a watch with bookmarks. Not tried again: its reader knows what it has seen. */
   async watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<string>> {
-    const { namespace, labelSelector, resourceVersion, timeoutSeconds, signal } = options;
+    const { namespace, labelSelector, fieldSelector, resourceVersion, timeoutSeconds, signal } = options;
     const path = collectionPath(await this.served(resource, signal), namespace);
     const query = {
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion,
       labelSelector,
+      fieldSelector,
       timeoutSeconds: String(timeoutSeconds),
     };
     this.#count('watch', resource);

@@ -5,9 +5,9 @@ import { DEFAULT_MESH } from '../istio/inventory/inventory.ts';
 import type { MeshSettings } from '../istio/inventory/shapes.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
-import type { KubeObject, Resource } from './resource.ts';
+import type { KubeObject } from './resource.ts';
+import { CONFIG_MAPS } from './resources.ts';
 
-const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true };
 const INJECTOR = 'istio-sidecar-injector';
 /** `meshConfig.rootNamespace` when nothing is said. */
 const DEFAULT_ROOT = 'istio-system';

@@ -19,6 +19,7 @@ export interface ReflectorOptions<T> {
   /** All namespaces unless given. */
   namespace?: string;
   labelSelector?: string;
+  fieldSelector?: string;
   /** What to keep of an object. An object for which it throws is left out and logged. */
   project: (raw: KubeObject) => T;
   clock: Clock;
@@ -131,10 +132,10 @@ export class Reflector<T> {
 
   async #list(signal: AbortSignal): Promise<void> {
     this.#state = { ...this.#state, kind: 'Listing' };
-    const { client, resource, namespace, labelSelector } = this.#options;
+    const { client, resource, namespace, labelSelector, fieldSelector } = this.#options;
     const listed: [ObjectKey, Entry<T>][] = [];
     let version: Version | undefined;
-    for await (const page of client.pages(resource, { namespace, labelSelector, signal })) {
+    for await (const page of client.pages(resource, { namespace, labelSelector, fieldSelector, signal })) {
       version = parseVersion(page.resourceVersion);
       for (const object of page.items) {
         const of = identify(object, this.#about);
@@ -156,7 +157,7 @@ export class Reflector<T> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { client, resource, namespace, labelSelector, clock, random } = this.#options;
+    const { client, resource, namespace, labelSelector, fieldSelector, clock, random } = this.#options;
     const attempt = new AbortController();
     let heard = clock.monotonic();
     this.#watchOpened = heard;
@@ -165,6 +166,7 @@ export class Reflector<T> {
       const lines = await client.watch(resource, {
         namespace,
         labelSelector,
+        fieldSelector,
         resourceVersion: this.#store.resourceVersion!,
         timeoutSeconds: WATCH_SECONDS + Math.floor(random() * 60),
         signal: AbortSignal.any([signal, attempt.signal]),

@@ -11,6 +11,13 @@ export const NAMESPACES: Resource = {
   namespaced: false,
 };
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
+export const CONFIG_MAPS: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+};
 export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
 // The oldest version that is still served: what an older Istio beside this one must read too. v1 begins with Istio 1.22.
 export const DESTINATION_RULES: Resource = {

@@ -1,16 +1,21 @@
-/** What the operator keeps of the cluster: rollouts, namespaces, policies and DestinationRules. Pods and workloads are read when needed. */
+/**
+ * What the operator keeps of the cluster: rollouts, namespaces, policies, DestinationRules, and whether it is frozen. Pods
+ * and workloads are read when needed.
+ */
 import { type ParsedRollout, parseRollout } from '../api/validate.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
+import { projectFreeze } from '../cluster/freeze.ts';
 import type { Log } from '../cluster/log.ts';
 import { projectPolicy, projectRule } from '../cluster/policies.ts';
 import { Reflector } from '../cluster/reflector.ts';
 import type { KubeObject } from '../cluster/resource.ts';
-import { DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS, ROLLOUTS } from '../cluster/resources.ts';
+import { CONFIG_MAPS, DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS, ROLLOUTS } from '../cluster/resources.ts';
 import type { Cache } from '../cluster/store.ts';
 import type { DestinationRule, Namespace, PeerAuthentication } from '../istio/objects.ts';
 import { projectNamespace } from '../istio/pods.ts';
 import { byAge, type Policies } from '../istio/policies.ts';
+import { FREEZE, type Freeze } from '../rollout/gates/freeze.ts';
 
 /** A rollout as it was read: valid or not, and the version that a write of its status replaces. */
 export interface RolloutEntry {
@@ -25,14 +30,26 @@ export interface Caches {
   namespaces: Reflector<Namespace>;
   policies: Reflector<PeerAuthentication>;
   rules: Reflector<DestinationRule>;
+  freeze: Reflector<Freeze>;
 }
 
-export function createCaches(source: { client: KubeClient; clock: Clock; random: () => number; log: Log }): Caches {
+export function createCaches(
+  source: { client: KubeClient; clock: Clock; random: () => number; log: Log },
+  ownNamespace: string,
+): Caches {
+  const fieldSelector = `metadata.name=${FREEZE}`;
   return {
     rollouts: new Reflector({ ...source, resource: ROLLOUTS, project: projectRollout }),
     namespaces: new Reflector({ ...source, resource: NAMESPACES, project: projectNamespace }),
     policies: new Reflector({ ...source, resource: PEER_AUTHENTICATIONS, project: projectPolicy }),
     rules: new Reflector({ ...source, resource: DESTINATION_RULES, project: projectRule }),
+    freeze: new Reflector({
+      ...source,
+      resource: CONFIG_MAPS,
+      namespace: ownNamespace,
+      fieldSelector,
+      project: projectFreeze,
+    }),
   };
 }
 

@@ -48,7 +48,7 @@ export async function observe(
     signal,
   };
   const { probes: specs } = rollout.spec;
-  const probes = buildProbes(specs, observer.sight, observer.preset, metrics).filter(
+  const probes = buildProbes(specs, { sight: observer.sight, preset: observer.preset, metrics }).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
   );
   const timeouts = new Map(specs.map(({ name, timeout }) => [name, parseDuration(timeout)]));

@@ -1,5 +1,4 @@
 /** The one interface behind every probe. */
-import type { ProbeSpec } from '../api/schema.ts';
 import type { Observation } from '../api/status.ts';
 import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
@@ -54,5 +53,3 @@ export interface Series {
 }
 
 export type MetricsPreset = 'istio' | 'envoy';
-
-export type ProbeFactory = (spec: ProbeSpec, sight: Sight, preset: MetricsPreset) => Probe;

@@ -1,30 +1,53 @@
 /** From the probes of a spec to probes that look. */
+import { kindOf, type ProbeKind } from '../api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../api/schema.ts';
+import { roundsOf } from '../rollout/probeRounds.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
-import type { MetricsPreset, Probe, ProbeFactory, Sight } from './probe.ts';
-import { roundsOf } from '../rollout/probeRounds.ts';
+import type { MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
-/** Kinds of probe that read metrics. */
-const METRIC_KINDS = ['plaintextTraffic', 'trafficDrop', 'refusedConnections'] as const;
+/** What the operator's configuration gives its probes to look with. */
+export interface Surroundings {
+  sight: Sight;
+  preset: MetricsPreset;
+  /** Whether Prometheus is configured. */
+  metrics: boolean;
+}
+
+type Builder<K extends ProbeKind> = (
+  name: string,
+  options: NonNullable<ProbeSpec[K]>,
+  surroundings: Surroundings,
+) => Probe;
+
+/** The kinds that are built. */
+const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
+  plaintextTraffic: (name, options, { sight, preset }) => plaintextTraffic(name, options, sight, preset),
+  enforcement: (name, options, { sight }) => enforcement(name, options, sight),
+  workloadReadiness: name => workloadReadiness(name),
+  trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
+  refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+};
+
+/** Kinds that read metrics. */
+const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set(['plaintextTraffic', 'trafficDrop', 'refusedConnections']);
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A
  * probe that the author named stays, and says Error in each round if it cannot look. Throws RangeError for what is
  * not built; a spec that asks for such a thing is refused long before.
  */
-export function buildProbes(
-  specs: readonly ProbeSpec[],
-  sight: Sight,
-  preset: MetricsPreset,
-  haveMetrics: boolean,
-): Probe[] {
-  const chosen = specs.length > 0 ? specs : defaultProbes().filter(spec => haveMetrics || !readsMetrics(spec));
+export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): Probe[] {
+  const chosen =
+    specs.length > 0 ? specs : defaultProbes().filter(spec => surroundings.metrics || !METRIC_KINDS.has(kindOf(spec)));
   // the author may say when a probe looks
-  return chosen.map(spec => ({ ...buildProbe(spec, sight, preset), rounds: roundsOf(spec) }));
+  return chosen.map(spec => {
+    const kind = kindOf(spec);
+    return { ...buildProbe(spec.name, kind, spec[kind]!, surroundings), rounds: roundsOf(spec) };
+  });
 }
 
 /** What looks where the author named nothing: with what a mesh exports by default, or it would wait for ever. */
@@ -37,15 +60,14 @@ function defaultProbes(): ProbeSpec[] {
   ]);
 }
 
-const readsMetrics = (spec: ProbeSpec) => METRIC_KINDS.some(kind => spec[kind] !== undefined);
-
-const buildProbe: ProbeFactory = (spec, sight, preset) => {
-  if (spec.plaintextTraffic?.source === 'Metrics') {
-    return plaintextTraffic(spec.name, spec.plaintextTraffic, sight, preset);
-  }
-  if (spec.enforcement) return enforcement(spec.name, spec.enforcement, sight);
-  if (spec.workloadReadiness) return workloadReadiness(spec.name);
-  if (spec.trafficDrop) return trafficDrop(spec.name, spec.trafficDrop, sight, preset);
-  if (spec.refusedConnections) return refusedConnections(spec.name, spec.refusedConnections, sight);
-  throw new RangeError(`probe ${spec.name} is of a kind that is not built`);
-};
+function buildProbe<K extends ProbeKind>(
+  name: string,
+  kind: K,
+  options: NonNullable<ProbeSpec[K]>,
+  surroundings: Surroundings,
+): Probe {
+  const build: Builder<K> | undefined = BUILDERS[kind];
+  const isBuilt = !('source' in options && options.source === 'Shadow');
+  if (!build || !isBuilt) throw new RangeError(`probe ${name} is of a kind that is not built`);
+  return build(name, options, surroundings);
+}

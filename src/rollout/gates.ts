@@ -1,6 +1,8 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
-import { type Gate, phaseOf } from './gates/gate.ts';
+import { frozen } from './gates/freeze.ts';
+import type { Gate } from './gates/gate.ts';
+import { phaseOf } from './gates/phase.ts';
 import { schedule } from './gates/schedule.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
@@ -9,18 +11,20 @@ import { rowBroken } from './rounds.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { deadlineOf } from './stages/deadline.ts';
-import { counted, listed, nameOf } from './text.ts';
+import { counted, listed, nameOf, timestamp } from './text.ts';
 
-/** In the order in which they are asked: first what somebody has to do, then what time brings by itself. */
-const GATES: readonly Gate[] = [schedule];
+/** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
+const GATES: readonly Gate[] = [frozen, schedule];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export const closedGate: Gate = (situation, step, states) => {
   const trouble = troubled(situation, step, states);
   if (trouble) return trouble;
+  const since = step.heldSince ?? timestamp(situation.now);
   for (const gate of GATES) {
     const closed = gate(situation, step, states);
-    if (closed) return closed;
+    // noted, so that the time before a gate does not count as the step's own
+    if (closed) return { ...closed, ...(closed.step ? { step: { ...closed.step, heldSince: since } } : {}) };
   }
   return undefined;
 };

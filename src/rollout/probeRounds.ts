@@ -1,9 +1,10 @@
 /** Which probes take part in which rounds, when each is due, and how its looks add up. */
 import { parseDuration } from '../api/duration.ts';
+import { kindOf, PURPOSE } from '../api/schema/probes/kinds.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
 import { timestamp } from './text.ts';
-import type { RoundKind } from './world.ts';
+import type { Round, RoundKind } from './world.ts';
 
 /** While STRICT spreads, looks are closer together than the author's interval. */
 const ENFORCEMENT_INTERVAL = 5_000;
@@ -11,10 +12,11 @@ const ENFORCEMENT_INTERVAL = 5_000;
 const NEAR = 0.5;
 
 /** Rounds that a probe takes part in. */
-export function roundsOf({ when, plaintextTraffic, enforcement }: ProbeSpec): readonly RoundKind[] {
-  if (when === 'Guard') return [];
-  const after: readonly RoundKind[] = enforcement ? ['Enforcement', 'Soak'] : ['Soak'];
-  const chosen = when ?? (plaintextTraffic ? 'Both' : 'Soak');
+export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
+  const kind = kindOf(probe);
+  if (probe.when === 'Guard') return [];
+  const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
+  const chosen = probe.when ?? PURPOSE[kind];
   if (chosen === 'Entry') return ['Entry'];
   return chosen === 'Both' ? ['Entry', ...after] : after;
 }
@@ -34,6 +36,28 @@ export function nextRoundAt(spec: Spec, status: Status, kind: RoundKind, step: S
   const probes = probesIn(spec, kind) ?? [];
   const times = probes.map(probe => dueAt(spec, status, kind, step, probe));
   return times.length > 0 ? Math.min(...times) : roundAt(kind, step, parseDuration(spec.analysis.interval));
+}
+
+/** Time between two rounds of a kind in which at least one probe looks, in milliseconds. */
+export function cadenceOf(spec: Spec, kind: RoundKind): number {
+  const intervals = (probesIn(spec, kind) ?? []).map(({ interval }) => interval ?? spec.analysis.interval);
+  return Math.min(...(intervals.length > 0 ? intervals : [spec.analysis.interval]).map(parseDuration));
+}
+
+/**
+ * How much later than due a round of this stage came, in milliseconds: the operator was away, or its clock was put
+ * forward. A little later than due is not late.
+ */
+export function lateness(
+  spec: Spec,
+  before: Status,
+  kind: RoundKind,
+  step: StepStatus,
+  { observations }: Round,
+): number {
+  const began = Math.min(...observations.map(({ at }) => Date.parse(at)));
+  const late = began - nextRoundAt(spec, before, kind, step);
+  return late > cadenceOf(spec, kind) * NEAR ? late : 0;
 }
 
 /** Names of the probes that are due in a round at this time; undefined: all. */

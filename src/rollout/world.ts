@@ -5,6 +5,7 @@ import type { DestinationRule, Namespace, Service, Workload } from '../istio/obj
 import type { Policies } from '../istio/policies.ts';
 import type { Findings } from './findings.ts';
 import type { Fronts } from './fronts.ts';
+import type { Outside } from './gates/outside.ts';
 import type { Write } from './writes.ts';
 
 /** What is in the cluster, as far as one rollout is concerned. */
@@ -55,6 +56,8 @@ export interface Input {
   trouble?: Obstacle;
   /** Whether the operator knows where the metrics are. */
   metrics: boolean;
+  /** What holds every rollout of the cluster alike; absent only where nothing is ever written. */
+  outside?: Outside;
 }
 
 /** One thing that was decided: source of history, event, log line and metric alike. */
@@ -71,6 +74,8 @@ export interface Decision {
   status: Status;
   /** To be performed after the status is stored. */
   writes: Write[];
+  /** To be performed after the status is stored, instead of writes. */
+  finalizer?: 'Add' | 'Remove';
   transitions: Transition[];
   /** When to look again without any event; undefined: only when something changes. */
   nextLookAt?: number;

@@ -24,7 +24,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.probes[0].plaintextTraffic.source'],
   ],
   ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
-  ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
     'everything that is built',
     {

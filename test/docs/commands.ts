@@ -5,9 +5,10 @@ import { parseCall } from '../../src/cli/arguments.ts';
 import { parseFlags } from '../../src/operator/flags.ts';
 
 /** Verbs of kubectl that the documentation may use, and what their first argument is. */
-const VERBS: Readonly<Record<string, 'files' | 'resource' | 'rollout'>> = {
+const VERBS: Readonly<Record<string, 'files' | 'resource' | 'either' | 'rollout'>> = {
   apply: 'files',
-  delete: 'files',
+  delete: 'either',
+  create: 'resource',
   get: 'resource',
   describe: 'resource',
   annotate: 'resource',
@@ -15,7 +16,7 @@ const VERBS: Readonly<Record<string, 'files' | 'resource' | 'rollout'>> = {
   wait: 'resource',
   rollout: 'rollout',
 };
-const RESOURCES = ['mtlsrollouts', 'mtlsrollout', 'peerauthentications', 'peerauthentication', 'events'];
+const RESOURCES = ['mtlsrollouts', 'mtlsrollout', 'peerauthentications', 'peerauthentication', 'events', 'configmap'];
 /** Flags before the verb that take a value. */
 const CONNECTION = ['--server', '-n'];
 
@@ -79,7 +80,7 @@ function kubectlProblems(given: string[]): string[] {
   if (kind === undefined) return [`kubectl ${verb} is not checked: teach this test about it`];
   const patch = rest[rest.indexOf('-p') + 1];
   if (verb === 'patch') JSON.parse(patch ?? '');
-  if (kind === 'files') return fileProblems(rest);
+  if (kind === 'files' || (kind === 'either' && rest[0]?.startsWith('-'))) return fileProblems(rest);
   const resource = rest.find(word => !word.startsWith('-') && (verb !== 'wait' || word.includes('/')))?.split('/')[0];
   return kind === 'rollout' || RESOURCES.includes(resource ?? '') ? [] : [`nothing serves ${resource}`];
 }

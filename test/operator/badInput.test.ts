@@ -3,8 +3,8 @@
  * itself when it is mended, and holds up nobody else.
  */
 import assert from 'node:assert/strict';
-import type { KubeResponse } from '../../src/cluster/transport.ts';
 import { PrometheusError } from '../../src/probes/prometheus.ts';
+import { forbidden } from './forbidden.ts';
 import { Bench, type BenchOptions, type Call } from './harness.ts';
 import { checkHistory, policiesLeft } from './oracles.ts';
 import { CALM, calm, deployment, namespace, policy, ROOT, rollout, scene, SMALL_SHOP, waves } from './scene.ts';
@@ -217,7 +217,7 @@ describe('a rollout with something wrong about it', () => {
 
   it('no permission to read the mesh configuration is said once, and mended by itself', async () => {
     const bench = new Bench([...scene(SMALL_SHOP), SHOP]);
-    forbid('list', ({ kind }) => kind === 'configmaps', 'configmaps')(bench);
+    forbid('list', ({ kind, path }) => kind === 'configmaps' && path.includes(`/${ROOT}/`), 'configmaps')(bench);
     await bench.start();
     await bench.clock.advance(10 * MINUTES);
     const said = bench.lines.filter(({ level }) => level !== 'info');
@@ -266,14 +266,6 @@ function forbid(verb: string, concerns: (call: Call) => boolean, plural = 'peera
 
 function allow(bench: Bench): void {
   bench.meddle = undefined;
-}
-
-function forbidden(verb: string, plural: string, path: string): KubeResponse {
-  const [, where = ''] = /namespaces\/([^/]+)/.exec(path) ?? [];
-  const user = 'system:serviceaccount:mtls-rollout-system:mtls-rollout';
-  const message = `${plural} is forbidden: User "${user}" cannot ${verb} resource "${plural}" in API group "" in the namespace "${where}"`;
-  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', message, code: 403 };
-  return { status: 403, headers: {}, body };
 }
 
 function damaged(): Record<string, string> {

@@ -5,8 +5,8 @@ import { goalOf, type Play, stage } from './plays.ts';
 import { SHOP } from './scene.ts';
 
 const HOUR = 3_600_000;
-/** A watch lives four to five minutes; each of the four resources has one. */
-const WATCHES_AN_HOUR = 4 * 15;
+/** A watch lives four to five minutes; each of the five resources has one. */
+const WATCHES_AN_HOUR = 5 * 15;
 
 describe('a rollout at rest', () => {
   const plays: Record<string, Play> = {

@@ -6,7 +6,7 @@ import { metrics } from './scene.ts';
 const sight = metrics(() => []);
 const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
 const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
-  buildProbes(specs, sight, 'istio', haveMetrics).map(probe => probe.name);
+  buildProbes(specs, { sight, preset: 'istio', metrics: haveMetrics }).map(probe => probe.name);
 
 describe('probes of a spec', () => {
   it('are the safe default set where none is given', () => {
@@ -20,14 +20,14 @@ describe('probes of a spec', () => {
   });
 
   it('cover every kind of round with the default set', () => {
-    const rounds = buildProbes([], sight, 'istio', true).flatMap(probe => probe.rounds);
+    const rounds = buildProbes([], { sight, preset: 'istio', metrics: true }).flatMap(probe => probe.rounds);
     assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Soak']);
   });
 
   it('count refused connections only where the author asks for it, with both kinds of metrics', () => {
     const refused = parse([{ name: 'refused', refusedConnections: {} }]);
     for (const preset of ['istio', 'envoy'] as const) {
-      const [probe, ...others] = buildProbes(refused, sight, preset, true);
+      const [probe, ...others] = buildProbes(refused, { sight, preset, metrics: true });
       assert.deepEqual([probe?.name, probe?.rounds, others], ['refused', ['Soak'], []]);
     }
   });

@@ -86,7 +86,7 @@ describe('permissions', () => {
     }
   });
 
-  it('write policies, own status, events and the lease, and nothing else', () => {
+  it('write policies, own status and finalizer, events and the lease, and nothing else', () => {
     const writes = rules
       .filter(rule => rule.verbs.some(verb => !['get', 'list', 'watch'].includes(verb)))
       .flatMap(rule =>
@@ -100,15 +100,19 @@ describe('permissions', () => {
       'leases: create',
       'leases: update patch',
       'mtlsrollouts/status: update patch',
+      'mtlsrollouts: patch',
       'peerauthentications: create patch delete',
     ]);
   });
 
-  it('reach the ConfigMaps of the control plane only, and let every kind of an inventory be listed', () => {
+  it('reach the ConfigMaps of the control plane and the one that freezes only, and let every kind of an inventory be listed', () => {
     const reading = rules.filter(({ resources }) => resources.includes('configmaps'));
     assert.deepEqual(
       reading.map(({ role, verbs }) => [role, ...verbs]),
-      [['Role mtls-rollout-mesh-config', 'list']],
+      [
+        ['Role mtls-rollout-freeze', 'list', 'watch'],
+        ['Role mtls-rollout-mesh-config', 'list'],
+      ],
     );
     const missing = INVENTORY_KINDS.filter(
       ({ group, plural }) =>

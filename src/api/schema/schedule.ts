@@ -91,7 +91,7 @@ export const approvals = z
   .default([])
   .describe('Approvals of waves, by the hash of their plan.');
 
-function isTime(text: string): boolean {
+export function isTime(text: string): boolean {
   const [day = ''] = text.split('T');
   const shape = /^[0-9-]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$/;
   return shape.test(text) && isDay(day) && !Number.isNaN(Date.parse(text));

@@ -6,6 +6,7 @@ import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { stepText } from '../stages/story.ts';
 import { clockTime, listed, timestamp } from '../text.ts';
+import { phaseOf } from './phase.ts';
 
 /**
  * Whether the step may begin, go on or switch now: undefined when it may. One file a gate; `closedGate` asks them in
@@ -24,20 +25,16 @@ interface Closed {
   nextLookAt?: number | undefined;
 }
 
-/** The wait of a step before a closed gate. It notes since when, so that the time does not count as the step's own. */
+/** The wait of a step before a closed gate. */
 export function heldBy({ now }: Situation, step: StepStatus, { on, why, stalled, nextLookAt }: Closed): Wait {
   const since = step.heldSince ?? timestamp(now);
   return {
     kind: 'Wait',
     phase: phaseOf(step),
-    step: { ...rowBroken(step), heldSince: since },
+    step: rowBroken(step),
     on,
     message: `${stepText(step)}: ${listed(step.scopes)} held since ${clockTime(Date.parse(since), now)}: ${why}`,
     ...(stalled ? { stalled } : {}),
     ...(nextLookAt === undefined ? {} : { nextLookAt }),
   };
-}
-
-export function phaseOf({ stage }: StepStatus): Wait['phase'] {
-  return stage === 'Done' ? 'Completed' : stage;
 }

@@ -64,7 +64,8 @@ function halfWritten(situation: Situation, status: Status, step: StepStatus, clo
   // not stalled: it ends by itself
   const { stalled: _, message, ...held } = closed;
   const back = `; what is STRICT already goes back after ${clockTime(deadline, situation.now)}`;
-  return { ...held, message: bounded(message, LONGEST_REASON) + back, nextLookAt: deadline };
+  const nextLookAt = Math.min(closed.nextLookAt ?? deadline, deadline);
+  return { ...held, message: bounded(message, LONGEST_REASON) + back, nextLookAt };
 }
 
 /** Some scopes are not STRICT yet. */

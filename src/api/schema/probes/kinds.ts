@@ -1,0 +1,46 @@
+/** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
+import { http } from './calls.ts';
+import { enforcement, workloadReadiness } from './pods.ts';
+import { clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
+
+/** A probe has exactly one of these members. */
+export const kinds = {
+  plaintextTraffic: plaintextTraffic
+    .optional()
+    .describe('Requests and connections that reached the scope without mutual TLS.'),
+  enforcement: enforcement.optional().describe('What every port of the scope answers to a stranger: STRICT or not.'),
+  workloadReadiness: workloadReadiness
+    .optional()
+    .describe('Pods of the scope against the moment before the step: readiness and restarts.'),
+  trafficDrop: trafficDrop
+    .optional()
+    .describe('Requests and connections that reach the scope, against their own baseline right before STRICT.'),
+  refusedConnections: refusedConnections
+    .optional()
+    .describe('Plaintext connections that STRICT refused, as the proxies of the scope count them.'),
+  clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
+  http: http.optional().describe('A request to a Service of the namespace of this object.'),
+};
+
+export type ProbeKind = keyof typeof kinds;
+
+/**
+ * What a kind looks at unless its author says otherwise. `Change`: nothing to look at before STRICT. `Soak`: looks after
+ * STRICT, and before it where asked to. `Both`: before and after.
+ */
+export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = {
+  plaintextTraffic: 'Both',
+  enforcement: 'Change',
+  workloadReadiness: 'Change',
+  trafficDrop: 'Change',
+  refusedConnections: 'Change',
+  clientErrors: 'Soak',
+  http: 'Soak',
+};
+
+export const PROBE_KINDS = Object.keys(kinds) as ProbeKind[];
+
+/** The kind of a probe that was validated. */
+export function kindOf(probe: { [K in ProbeKind]?: unknown }): ProbeKind {
+  return PROBE_KINDS.find(kind => probe[kind] !== undefined)!;
+}

@@ -1,0 +1,6 @@
+/** What the cluster as a whole says about tightening now: the same for every rollout, whoever wrote it. */
+import type { FreezeSight } from './freeze.ts';
+
+export interface Outside {
+  freeze: FreezeSight;
+}
