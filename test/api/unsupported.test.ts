@@ -17,7 +17,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
-  ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
@@ -37,6 +36,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
+        { name: 'f', http: { service: 's', port: 80, path: '/' } },
       ],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
