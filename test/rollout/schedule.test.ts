@@ -13,10 +13,10 @@ function meshWith(schedule: SpecInput['schedule'], more: Partial<SpecInput> = {}
 
 function strictTimes(mesh: TestMesh): number[] {
   const times: number[] = [];
-  const { perform } = mesh;
+  const perform = mesh.perform.bind(mesh);
   mesh.perform = write => {
     if (JSON.stringify(write).includes('"mode":"STRICT"')) times.push(mesh.now);
-    perform.call(mesh, write);
+    perform(write);
   };
   return times;
 }
