@@ -6,12 +6,12 @@ import type { Spec } from '../api/schema.ts';
 import { offsetAt } from './localTime.ts';
 
 export type Schedule = NonNullable<Spec['schedule']>;
-export type Window = Schedule['windows'][number];
+type Window = Schedule['windows'][number];
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 /** How far ahead an opening is looked for. */
-export const LOOK_AHEAD = 366 * DAY;
+const LOOK_AHEAD = 366 * DAY;
 /** 1970-01-01, day 0, was a Thursday. */
 const WEEKDAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'];
 
