@@ -47,7 +47,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  ['several at once', { drift: 'Correct', deletionPolicy: 'Restore' }, ['spec.drift', 'spec.deletionPolicy']],
+  [
+    'several at once',
+    { drift: 'Correct', approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] },
+    ['spec.drift', 'spec.approvals'],
+  ],
 ];
 
 describe('unsupportedFields', () => {
