@@ -1,5 +1,6 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { alarmed } from './gates/alerts.ts';
 import { frozen } from './gates/freeze.ts';
 import type { Gate } from './gates/gate.ts';
 import { phaseOf } from './gates/phase.ts';
@@ -14,7 +15,7 @@ import { deadlineOf } from './stages/deadline.ts';
 import { counted, listed, nameOf, timestamp } from './text.ts';
 
 /** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
-const GATES: readonly Gate[] = [frozen, schedule];
+const GATES: readonly Gate[] = [frozen, schedule, alarmed];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export const closedGate: Gate = (situation, step, states) => {
@@ -24,7 +25,8 @@ export const closedGate: Gate = (situation, step, states) => {
   for (const gate of GATES) {
     const closed = gate(situation, step, states);
     // noted, so that the time before a gate does not count as the step's own
-    if (closed) return { ...closed, ...(closed.step ? { step: { ...closed.step, heldSince: since } } : {}) };
+    if (closed?.step && !closed.asks) return { ...closed, step: { ...closed.step, heldSince: since } };
+    if (closed) return closed;
   }
   return undefined;
 };
