@@ -18,6 +18,7 @@ import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
 import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { OutsideWatch } from './outside.ts';
@@ -165,6 +166,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       clock,
       rootNamespace,
       sight,
+      cluster: clusterSight(this.client, clock),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({

@@ -26,7 +26,7 @@ function whole(fallback: number, least: number, most: number) {
 }
 
 /** A limit that may be left out. */
-function most(highest: number) {
+function limit(highest: number) {
   const rule = `must be a whole number from 1 to ${highest}`;
   return z.int(rule).min(1, rule).max(highest, rule).optional();
 }
@@ -88,8 +88,8 @@ const alerts = z.strictObject({
 
 const budget = z
   .strictObject({
-    movingScopes: most(10_000),
-    failingRollouts: most(1_000),
+    movingScopes: limit(10_000),
+    failingRollouts: limit(1_000),
   })
   .refine(it => it.movingScopes !== undefined || it.failingRollouts !== undefined, {
     error: 'must limit movingScopes, failingRollouts, or both',
