@@ -7,7 +7,6 @@ export function unsupportedFields(spec: Spec): string[] {
     ...spec.strategy.waves.map(unsupportedInWave),
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.drift === 'Correct', 'spec.drift'],
     [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];

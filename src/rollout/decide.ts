@@ -4,12 +4,14 @@
  */
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
+import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
+import { undone } from './stages/drifted.ts';
 import { awaitsLook, consolidating } from './stages/consolidating.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { strayPins } from './stages/leaving.ts';
@@ -43,7 +45,12 @@ const KINDS: Readonly<Partial<Record<StepStatus['stage'], RoundKind>>> = {
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
   let status = sinceNow(input.rollout.status ?? {}, input.now);
-  const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
+  const drift = driftNow(situation, status);
+  const transitions: Transition[] = [
+    ...dueTransitions(status, input.rollout.spec, input.now),
+    ...driftTransitions(situation, status, drift),
+  ];
+  status = { ...status, drift };
   if (input.round) {
     const before = status.probes ?? [];
     const probes = withRound(status, input.round, input.rollout.spec);
@@ -106,6 +113,8 @@ function nextMove(situation: Situation, status: Status): Move {
   const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
+  const again = undone(situation, status, step);
+  if (again) return again;
   switch (step.stage) {
     case 'Preparing':
       return preparing(situation, status, step);
@@ -150,8 +159,11 @@ function moved(status: Status, move: Onward, { now, input }: Situation): Status 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
   const { epoch, now } = situation.input;
   const writes = wait.writes ?? [];
-  const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
-  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now)].filter(time => time !== undefined);
+  const drift = withWrites(situation, status.drift ?? [], wait);
+  const stated = statusOf(situation, acknowledged(situation, { ...status, drift }, wait), wait);
+  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now), nextForgottenAt({ drift }, now)].filter(
+    time => time !== undefined,
+  );
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
     status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
@@ -161,8 +173,8 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
   };
 }
 
-/** While a step runs there is nothing to try again: such a wish must not undo a pause that comes later. */
+/** While a step runs, or all is done, there is nothing to try again: such a wish must not undo a pause that comes later. */
 function acknowledged({ retryValue }: Situation, status: Status, { phase }: Wait): Status {
-  const runs = RUNNING.has(phase);
+  const runs = RUNNING.has(phase) || phase === 'Completed';
   return runs && retryValue !== undefined ? { ...status, retried: retryValue } : status;
 }

@@ -5,9 +5,10 @@ import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import type { PlannedWave } from './plan.ts';
-import { isStrict } from './scopeState.ts';
+import { causeOf, recordOf } from './drift.ts';
+import { isStrict, type ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { bounded, counted, timestamp } from './text.ts';
+import { bounded, counted, listed, timestamp } from './text.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
 const MOST_HAZARDS = 20;
@@ -20,7 +21,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
-  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const { step: _, hazards: __, settlingSince: ___, clientRules: before, drift = [], rollback, ...rest } = status;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   return {
     ...rest,
@@ -30,6 +31,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    ...(drift.length > 0 ? { drift } : {}),
     ...(clientRules ? { clientRules } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
@@ -102,6 +104,10 @@ function waveStatus(
   };
 }
 
+function isKnown(status: Status, { key }: ScopeState): boolean {
+  return recordOf(status, key)?.since !== undefined;
+}
+
 /** kstatus: Ready when the goal is reached, Stalled when only somebody's doing helps, Reconciling in between. */
 function conditionsOf(situation: Situation, status: Status, wait: Wait, message: string): Condition[] {
   const { input } = situation;
@@ -109,11 +115,13 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
   const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
-  const drifted = [...situation.states()].filter(state => situation.drifted(state));
+  const drifted = [...situation.states()].filter(state => situation.drifted(state) || isKnown(status, state));
   const reason = trouble?.reason ?? wait.stalled ?? wait.phase;
   const drift =
     drifted.length > 0
-      ? `${counted(drifted.length, 'scope')} no longer as the rollout had set it, first ${drifted[0]?.key}`
+      ? bounded(
+          `${counted(drifted.length, 'scope')} no longer as the rollout had set ${drifted.length === 1 ? 'it' : 'them'}: ${listed(drifted.map(causeOf))}`,
+        )
       : 'every policy is as the rollout set it';
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
     { type: 'Ready', status: reached ? 'True' : 'False', reason, message },

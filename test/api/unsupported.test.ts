@@ -24,7 +24,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
     'everything that is built',
@@ -41,6 +40,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'e', refusedConnections: {} },
       ],
       analysis: { failureLimit: 2 },
+      drift: 'Correct',
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
       adopt: 'Always',
@@ -48,7 +48,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  ['several at once', { drift: 'Correct', schedule: {} }, ['spec.schedule', 'spec.drift']],
+  ['several at once', { deletionPolicy: 'Restore', schedule: {} }, ['spec.schedule', 'spec.deletionPolicy']],
 ];
 
 describe('unsupportedFields', () => {

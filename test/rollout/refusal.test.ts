@@ -62,9 +62,12 @@ describe('a rollout is refused', () => {
   });
 
   it('for fields that this version does not do, by their names', () => {
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { drift: 'Correct' }), [], world);
+    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { deletionPolicy: 'Restore' }), [], world);
     assert.equal(refused?.reason, 'Unsupported');
-    assert.equal(refused.message, 'spec.drift is not supported by this version of the operator; remove it to begin');
+    assert.equal(
+      refused.message,
+      'spec.deletionPolicy is not supported by this version of the operator; remove it to begin',
+    );
   });
 
   it('in no other place', () => {
