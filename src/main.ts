@@ -12,6 +12,7 @@ import { MtlsRolloutOperator } from './operator/operator.ts';
 import { loadSettings, type Settings } from './operator/settings.ts';
 import { PROGRAM_VERSION } from './api/version.ts';
 import { tlsHello } from './probes/hello.ts';
+import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
 import { createLogger } from './report/logger.ts';
@@ -38,13 +39,13 @@ function kubeConfigOf({ kubeconfig, context }: Settings): KubeConfig {
 }
 
 function sightOf({ prometheus }: Settings): Sight {
-  const hello = tlsHello();
+  const eyes = { hello: tlsHello(), call: httpCall };
   if (!prometheus) {
     const missing = new PrometheusError(
       'Unreachable',
       'no Prometheus is configured: set prometheus.url in the configuration of the operator',
     );
-    return { hello, query: () => Promise.reject(missing) };
+    return { ...eyes, query: () => Promise.reject(missing) };
   }
   const { url, bearerTokenFile, caFile, timeout } = prometheus;
   const source = new Prometheus({
@@ -55,7 +56,7 @@ function sightOf({ prometheus }: Settings): Sight {
       ? {}
       : { bearerToken: async () => (await readFile(bearerTokenFile, 'utf8')).trim() }),
   });
-  return { hello, query: (promql, time, signal) => source.query(promql, time, signal) };
+  return { ...eyes, query: (promql, time, signal) => source.query(promql, time, signal) };
 }
 
 function settingsOf(argv: string[]): Settings | { problems: string[] } {

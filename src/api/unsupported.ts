@@ -7,7 +7,6 @@ export function unsupportedFields(spec: Spec): string[] {
     ...spec.strategy.waves.map(unsupportedInWave),
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);
@@ -23,6 +22,5 @@ function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][
     [probe.when === 'Guard', `${path}.when`],
     [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
     [probe.clientErrors !== undefined, `${path}.clientErrors`],
-    [probe.http !== undefined, `${path}.http`],
   ];
 }

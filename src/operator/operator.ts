@@ -20,7 +20,8 @@ import { type Caches, createCaches } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { Pacer } from './pacer.ts';
-import { Reconciler, Reported } from './reconciler.ts';
+import { Reconciler } from './reconciler.ts';
+import { Reported } from './rolloutWriter.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -72,7 +73,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     const { rollouts, namespaces } = this.#caches;
     const open = [rollouts, namespaces].filter(({ isSynced }) => !isSynced).map(({ resource }) => resource.plural);
     // policies that cannot be seen are said in the status of each rollout: the operator itself works
-    if (!this.#policiesLookedFor()) open.push('peerauthentications');
+    if (!isLookedFor(this.#caches.policies)) open.push('peerauthentications');
     if (this.#rootNamespace === undefined) open.push('mesh configuration');
     return open;
   }
@@ -163,6 +164,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       epoch: () => this.#election?.term ?? 0,
       allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
+      storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
     });
   }
@@ -185,11 +187,6 @@ export class MtlsRolloutOperator extends BaseOperator {
         await clock.wait(RETRY_MS, signal);
       }
     }
-  }
-
-  /** Listed, or it is known why they cannot be. */
-  #policiesLookedFor(): boolean {
-    return isLookedFor(this.#caches.policies);
   }
 
   async #untilLookedFor(): Promise<void> {

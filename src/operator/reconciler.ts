@@ -1,37 +1,31 @@
 /** One reconcile of one rollout: gather, decide, carry out. */
-import type { ResourceMeta } from '@dot-i/k8s-operator';
-import { GROUP, KIND, type MtlsRollout, PLURAL, VERSION } from '../api/resource.ts';
+import { KIND, type MtlsRollout } from '../api/resource.ts';
 import type { Status } from '../api/status.ts';
 import { parseStatus } from '../api/validate.ts';
 import { KubeError } from '../cluster/errors.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
-import { NotLeading, Writer } from '../cluster/writer.ts';
-import type { Reporter } from '../report/reporter.ts';
+import { Writer } from '../cluster/writer.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
+import { departure } from '../rollout/finalizer.ts';
 import { bounded } from '../rollout/text.ts';
 import { unableStatus } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
-import { isLasting, performAll, sameStatus } from './carryOut.ts';
-import { Echoes } from './echoes.ts';
+import { performAll } from './carryOut.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
 import { outsideOf } from './outside.ts';
 import type { Pacer } from './pacer.ts';
+import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
 
-export interface ReconcilerOptions extends Observer, Sources {
-  reporter: Reporter;
+export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
   pacer: Pacer;
   /** Term of this leader. */
   epoch: () => number;
-  /** Whether this process leads, asked right before each write. */
-  allowed: () => boolean;
-  /** Replaces the status of the version in `meta`; rejects with KubeError Conflict when there is a newer one. */
-  storeStatus: (meta: ResourceMeta, status: Status) => Promise<ResourceMeta>;
   signal: AbortSignal;
 }
 
@@ -40,24 +34,22 @@ const CATCH_UP_MS = 20;
 /** The first time sooner: an API server that has just started forbids what it allows a moment later. */
 const LOOK_SOON_MS = 2_000;
 
-/** Status, log and an event say already what went wrong; it only has to be tried again later. */
-export class Reported extends KubeError {}
-
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #echoes = new Echoes();
+  readonly #writer: RolloutWriter;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
   readonly #trouble = new Map<string, Obstacle>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#writer = new RolloutWriter(options);
   }
 
   /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
   isEcho(namespace: string, name: string): boolean {
     const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
-    return entry !== undefined && this.#echoes.isEcho(`${namespace}/${name}`, entry);
+    return entry !== undefined && this.#writer.echoes.isEcho(`${namespace}/${name}`, entry);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -67,7 +59,7 @@ export class Reconciler {
     if (!entry) {
       this.#own.delete(key);
       this.#trouble.delete(key);
-      this.#echoes.forget(key);
+      this.#writer.echoes.forget(key);
       this.#options.hazards.forget(key);
       return undefined;
     }
@@ -76,8 +68,14 @@ export class Reconciler {
     if (!own.seenBy(KIND, rollouts.cache)) return CATCH_UP_MS;
     const { parsed } = entry;
     if ('problems' in parsed) return await this.#refuse(entry, own, parsed);
-    // nothing is promised for a rollout that is being deleted: its policies stay
-    if (parsed.rollout.metadata.deletionTimestamp) return undefined;
+    const { rootNamespace } = this.#options;
+    const leaving = departure(parsed.rollout, {
+      rootNamespace,
+      namespaces: this.#options.caches.namespaces.cache.list(),
+    });
+    // nothing is promised for it: its policies stay
+    if (leaving === 'Nothing') return undefined;
+    if (leaving === 'LetGo') return await this.#letGo(entry, parsed.rollout);
     const blind = this.#blindness();
     if (blind) return await this.#unable(entry, own, parsed.rollout.metadata, blind, parsed.rollout.status);
     if (!own.seenBy('PeerAuthentication', policies.cache)) return CATCH_UP_MS;
@@ -97,7 +95,7 @@ export class Reconciler {
     await this.#carryOut(key, entry, own, rollout, decision);
     if (input.obstacle && decision.status.phase === 'Refused')
       this.#announce(rollout, input.obstacle, rollout.status ?? {});
-    if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
+    if (decision.writes.length > 0 || decision.finalizer || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
   }
@@ -116,8 +114,12 @@ export class Reconciler {
     decision: Decision,
   ): Promise<void> {
     const { reporter, pacer, signal, client, allowed } = this.#options;
-    await this.#storeStatus(entry, own, rollout.metadata, decision.status);
+    const resourceVersion = await this.#writer.storeStatus(entry, own, rollout.metadata, decision.status);
     for (const transition of decision.transitions) reporter.report(rollout, transition);
+    if (decision.finalizer) {
+      const failed = await this.#writer.changeFinalizer(own, rollout, resourceVersion, decision.finalizer);
+      if (failed) this.#reportTrouble(key, rollout, failed.obstacle, failed.cause);
+    }
     if (decision.writes.length === 0) return void this.#trouble.delete(key);
     const writer = new Writer({ client, own, allowed });
     const before = async (write: Write) => {
@@ -131,43 +133,20 @@ export class Reconciler {
     if (outdated) throw outdated;
   }
 
+  /** Nothing is restored any more: a deleted rollout must not wait. */
+  async #letGo(entry: RolloutEntry, rollout: MtlsRollout): Promise<number> {
+    const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
+    const trouble = await this.#writer.changeFinalizer(this.#ownOf(key), rollout, entry.resourceVersion, 'Remove');
+    if (trouble) this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
+    return CATCH_UP_MS;
+  }
+
   #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
     const { reason, message } = obstacle;
     const known = this.#trouble.get(key)?.message === message;
     this.#trouble.set(key, obstacle);
     if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
     throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
-  }
-
-  async #storeStatus(
-    entry: RolloutEntry,
-    own: OwnWrites,
-    metadata: MtlsRollout['metadata'],
-    status: Status,
-  ): Promise<void> {
-    const { namespace, name } = metadata;
-    this.#echoes.say(`${namespace}/${name}`, entry, status);
-    if (sameStatus(entry.rawStatus, status)) return;
-    if (!this.#options.allowed()) throw new NotLeading(`status of MtlsRollout ${namespace}/${name}`);
-    const { resourceVersion } = entry;
-    const meta = {
-      id: `${PLURAL}.${GROUP}/${VERSION}`,
-      apiVersion: `${GROUP}/${VERSION}`,
-      kind: KIND,
-      namespace,
-      name,
-      resourceVersion,
-    };
-    try {
-      const stored = await this.#options.storeStatus(meta, status);
-      own.wrote(KIND, stored.resourceVersion);
-    } catch (error) {
-      if (!(error instanceof KubeError && isLasting(error))) throw error;
-      // the status cannot say it
-      const message = `cannot ${error.message}`;
-      this.#options.reporter.report({ metadata }, { reason: `Status${error.kind}`, message, severity: 'Warning' });
-      throw new Reported(error.kind, message, { cause: error });
-    }
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
@@ -190,7 +169,7 @@ export class Reconciler {
     before: Status = {},
   ): Promise<number> {
     const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
-    await this.#storeStatus(entry, own, metadata, status);
+    await this.#writer.storeStatus(entry, own, metadata, status);
     return this.#announce({ metadata }, obstacle, before) ? LOOK_SOON_MS : LOOK_AGAIN_MS;
   }
 

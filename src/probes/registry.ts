@@ -4,7 +4,8 @@ import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
-import type { MetricsPreset, Probe, Sight } from './probe.ts';
+import { http } from './http.ts';
+import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
@@ -15,6 +16,9 @@ export interface Surroundings {
   preset: MetricsPreset;
   /** Whether Prometheus is configured. */
   metrics: boolean;
+  cluster: ClusterSight;
+  /** Of the rollout: what its probes name is there unless they say otherwise. */
+  namespace: string;
 }
 
 type Builder<K extends ProbeKind> = (
@@ -30,6 +34,8 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+  http: (name, options, { sight, cluster, namespace }) =>
+    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };
 
 /** Kinds that read metrics. */

@@ -6,6 +6,7 @@ import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
 import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
+import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
@@ -82,7 +83,7 @@ export function roundDue(input: Input): RoundDue | undefined {
   const { spec } = input.rollout;
   const status = sinceNow(input.rollout.status ?? {}, input.now);
   const { step } = status;
-  if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
+  if (!step || input.obstacle || isDeparting(input) || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   const kind = KINDS[step.stage];
   if (!kind) return undefined;
   // most looks are made before a round is due: the plan need not be worked out for that
@@ -97,6 +98,7 @@ export function roundDue(input: Input): RoundDue | undefined {
 
 function nextMove(situation: Situation, status: Status): Move {
   const { step } = status;
+  if (isDeparting(situation.input)) return reverting(situation, status, 'deletion');
   // whatever has come up meanwhile, a rollback is finished first
   if (step?.stage === 'RollingBack') return rollingBack(situation, status, step);
   const { rollout, obstacle } = situation.input;
@@ -109,7 +111,8 @@ function nextMove(situation: Situation, status: Status): Move {
       message: obstacle.message,
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
-  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation, status);
+  if (rollout.spec.mode === 'Revert')
+    return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
   const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
@@ -158,16 +161,18 @@ function moved(status: Status, move: Onward, { now, input }: Situation): Status 
 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
   const { epoch, now } = situation.input;
-  const writes = wait.writes ?? [];
-  const drift = withWrites(situation, status.drift ?? [], wait);
+  const finalizer = finalizerFor(situation, wait);
+  const writes = finalizer === 'Add' ? [] : (wait.writes ?? []);
+  const drift = withWrites(situation, status.drift ?? [], { ...wait, writes });
   const stated = statusOf(situation, acknowledged(situation, { ...status, drift }, wait), wait);
   const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now), nextForgottenAt({ drift }, now)].filter(
     time => time !== undefined,
   );
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
-    status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
+    status: writes.length > 0 || finalizer ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
     writes,
+    ...(finalizer ? { finalizer } : {}),
     transitions,
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };

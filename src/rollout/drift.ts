@@ -3,6 +3,7 @@
  * deleted policy leaves no trace), so status keeps it, with the writes that corrected it: they have a bound.
  */
 import type { Drift, Status, StepStatus } from '../api/status.ts';
+import { isDeparting } from './finalizer.ts';
 import type { Wait } from './move.ts';
 import { scopeKey } from './scope.ts';
 import type { ScopeState } from './scopeState.ts';
@@ -22,7 +23,7 @@ const REMEMBERED = 3_600_000;
 export function driftNow(situation: Situation, status: Status): Drift[] {
   const { rollout, obstacle } = situation.input;
   const known = status.drift ?? [];
-  if (rollout.spec.mode === 'Revert') return [];
+  if (rollout.spec.mode === 'Revert' || isDeparting(situation.input)) return [];
   if (rollout.spec.mode === 'Plan' || obstacle) return known;
   const { step } = status;
   if (step?.stage === 'RollingBack' || step?.stage === 'RolledBack')

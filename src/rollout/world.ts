@@ -74,6 +74,8 @@ export interface Decision {
   status: Status;
   /** To be performed after the status is stored. */
   writes: Write[];
+  /** To be performed after the status is stored, instead of writes. */
+  finalizer?: 'Add' | 'Remove';
   transitions: Transition[];
   /** When to look again without any event; undefined: only when something changes. */
   nextLookAt?: number;

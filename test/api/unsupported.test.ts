@@ -18,13 +18,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
-  ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
     'everything that is built',
     {
@@ -38,6 +36,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
+        { name: 'f', http: { service: 's', port: 80, path: '/' } },
       ],
       analysis: { failureLimit: 2 },
       drift: 'Correct',
@@ -48,7 +47,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  ['several at once', { deletionPolicy: 'Restore', schedule: {} }, ['spec.schedule', 'spec.deletionPolicy']],
+  [
+    'several at once',
+    { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }], schedule: {} },
+    ['spec.schedule', 'spec.approvals'],
+  ],
 ];
 
 describe('unsupportedFields', () => {

@@ -86,7 +86,7 @@ describe('permissions', () => {
     }
   });
 
-  it('write policies, own status, events and the lease, and nothing else', () => {
+  it('write policies, own status and finalizer, events and the lease, and nothing else', () => {
     const writes = rules
       .filter(rule => rule.verbs.some(verb => !['get', 'list', 'watch'].includes(verb)))
       .flatMap(rule =>
@@ -100,6 +100,7 @@ describe('permissions', () => {
       'leases: create',
       'leases: update patch',
       'mtlsrollouts/status: update patch',
+      'mtlsrollouts: patch',
       'peerauthentications: create patch delete',
     ]);
   });
