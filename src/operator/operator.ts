@@ -13,7 +13,7 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
-import { Reporter } from '../report/reporter.ts';
+import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
 import { type Caches, createCaches } from './caches.ts';
@@ -159,7 +159,7 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(log, this.#events),
+      reporter: new Reporter(toLog(log), toEvents(this.#events)),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),

@@ -4,11 +4,12 @@ import type { Condition, Hazard, Status } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
+import { inTheWay } from './news.ts';
 import type { PlannedWave } from './plan.ts';
-import { causeOf, recordOf } from './drift.ts';
-import { isStrict, type ScopeState } from './scopeState.ts';
+import { driftedCondition } from './drift.ts';
+import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { bounded, counted, listed, timestamp } from './text.ts';
+import { bounded, timestamp } from './text.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
 const MOST_HAZARDS = 20;
@@ -104,10 +105,6 @@ function waveStatus(
   };
 }
 
-function isKnown(status: Status, { key }: ScopeState): boolean {
-  return recordOf(status, key)?.since !== undefined;
-}
-
 /** kstatus: Ready when the goal is reached, Stalled when only somebody's doing helps, Reconciling in between. */
 function conditionsOf(situation: Situation, status: Status, wait: Wait, message: string): Condition[] {
   const { input } = situation;
@@ -115,25 +112,13 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
   const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
-  const drifted = [...situation.states()].filter(state => situation.drifted(state) || isKnown(status, state));
-  const reason = trouble?.reason ?? wait.stalled ?? wait.phase;
-  const drift =
-    drifted.length > 0
-      ? bounded(
-          `${counted(drifted.length, 'scope')} no longer as the rollout had set ${drifted.length === 1 ? 'it' : 'them'}: ${listed(drifted.map(causeOf))}`,
-        )
-      : 'every policy is as the rollout set it';
+  const reason = inTheWay(input, wait.phase)[0]?.reason ?? wait.stalled ?? wait.phase;
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
     { type: 'Ready', status: reached ? 'True' : 'False', reason, message },
     { type: 'Reconciling', status: !resting && !stalled ? 'True' : 'False', reason, message },
     { type: 'Stalled', status: stalled ? 'True' : 'False', reason: stalled ?? reason, message },
     { type: 'Progressing', status: !resting && !stalled ? 'True' : 'False', reason, message },
-    {
-      type: 'Drifted',
-      status: drifted.length > 0 ? 'True' : 'False',
-      reason: drifted.length > 0 ? 'ChangedByOthers' : 'AsSet',
-      message: drift,
-    },
+    { type: 'Drifted', ...driftedCondition(situation, status) },
   ];
   const due = dueExceptions(input.rollout.spec, situation.now);
   if (due) wanted.push({ type: 'ExceptionsDue', ...due, message: bounded(due.message) });

@@ -2,7 +2,7 @@
  * Drift: a scope that had moved and is weaker now, by other hands. What the cluster shows is not enough to know it (a
  * deleted policy leaves no trace), so status keeps it, with the writes that corrected it: they have a bound.
  */
-import type { Drift, Status, StepStatus } from '../api/status.ts';
+import type { Condition, Drift, Status, StepStatus } from '../api/status.ts';
 import { isDeparting } from './finalizer.ts';
 import type { Wait } from './move.ts';
 import { scopeKey } from './scope.ts';
@@ -172,6 +172,21 @@ export function driftTransitions(situation: Situation, before: Status, after: re
       ? [{ reason: 'DriftOver', message: `${listed(over)} STRICT again`, severity: 'Normal' as const, scopes: over }]
       : []),
   ];
+}
+
+/** What the condition Drifted says. */
+export function driftedCondition(
+  situation: Situation,
+  status: Status,
+): Pick<Condition, 'status' | 'reason' | 'message'> {
+  const drifted = [...situation.states()].filter(
+    state => situation.drifted(state) || recordOf(status, state.key)?.since !== undefined,
+  );
+  if (drifted.length === 0)
+    return { status: 'False', reason: 'AsSet', message: 'every policy is as the rollout set it' };
+  const what = `${counted(drifted.length, 'scope')} no longer as the rollout had set ${drifted.length === 1 ? 'it' : 'them'}`;
+  const message = bounded(`${what}: ${listed(drifted.map(causeOf))}`);
+  return { status: 'True', reason: 'ChangedByOthers', message };
 }
 
 /** Who did what, as far as the objects tell. */
