@@ -17,7 +17,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
-  ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
@@ -36,7 +35,8 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
-        { name: 'f', http: { service: 's', port: 80, path: '/' } },
+        { name: 'f', clientErrors: {} },
+        { name: 'g', http: { service: 's', port: 80, path: '/' } },
       ],
       analysis: { failureLimit: 2 },
       drift: 'Correct',

@@ -135,7 +135,7 @@ describe('drift', () => {
     mesh.tamper('ad', 'mtls-rollout', weakened('STRICT'));
     mesh.step();
     assert.equal(mesh.status.phase, 'Completed');
-    assert.deepEqual(reasons(mesh), ['Drifted', 'DriftOver']);
+    assert.deepEqual(reasons(mesh), ['Drifted', 'DriftOver', 'Completed']);
     assert.equal(mesh.status.drift, undefined);
   });
 
