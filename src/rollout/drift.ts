@@ -123,7 +123,7 @@ export function isHeld(situation: Situation, status: Status, state: ScopeState):
 }
 
 /** Whether the writes that may correct it are used up: a policy that is gone takes two, an open one and then STRICT. */
-export function isFought({ writes }: Drift, { holder }: ScopeState): boolean {
+function isFought({ writes }: Drift, { holder }: ScopeState): boolean {
   return writes.length + (holder ? 1 : 2) > MOST_WRITES;
 }
 
