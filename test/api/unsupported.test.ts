@@ -9,7 +9,6 @@ const selector = { matchLabels: { app: 'a' } };
 /** What an author writes, and the fields that are refused for it. */
 const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
-  ['a schedule, even an empty one', { schedule: {} }, ['spec.schedule']],
   ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
   [
     'approval of the second wave',
@@ -38,6 +37,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'f', clientErrors: {} },
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
       ],
+      schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
       drift: 'Correct',
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
@@ -49,8 +49,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   [
     'several at once',
-    { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }], schedule: {} },
-    ['spec.schedule', 'spec.approvals'],
+    {
+      probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }],
+      approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
+    },
+    ['spec.probes[0].when', 'spec.approvals'],
   ],
 ];
 
