@@ -6,8 +6,8 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
-import { buildProbes } from '../probes/registry.ts';
-import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import { buildProbes, type Surroundings } from '../probes/registry.ts';
+import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
@@ -19,6 +19,7 @@ export interface Observer {
   client: KubeClient;
   clock: Clock;
   sight: Sight;
+  cluster: ClusterSight;
   preset: MetricsPreset;
 }
 
@@ -48,7 +49,14 @@ export async function observe(
     signal,
   };
   const { probes: specs } = rollout.spec;
-  const probes = buildProbes(specs, { sight: observer.sight, preset: observer.preset, metrics }).filter(
+  const surroundings: Surroundings = {
+    sight: observer.sight,
+    preset: observer.preset,
+    metrics,
+    cluster: observer.cluster,
+    namespace: rollout.metadata.namespace,
+  };
+  const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
   );
   const timeouts = new Map(specs.map(({ name, timeout }) => [name, parseDuration(timeout)]));

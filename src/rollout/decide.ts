@@ -4,13 +4,16 @@
  */
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
+import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
+import { inTheWay, told } from './news.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
+import { undone } from './stages/drifted.ts';
 import { awaitsLook, consolidating } from './stages/consolidating.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { strayPins } from './stages/leaving.ts';
@@ -21,12 +24,10 @@ import { rolledBack } from './stages/rolledBack.ts';
 import { reverting } from './stages/reverting.ts';
 import { rollingBack } from './stages/rollingBack.ts';
 import { soaking } from './stages/soaking.ts';
-import { timestamp } from './text.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
 
 /** More stage changes than this in one decision would be a circle. */
 const LONGEST_CHAIN = 16;
-const HISTORY = 20;
 const RUNNING: ReadonlySet<Wait['phase']> = new Set([
   'Preparing',
   'Observing',
@@ -45,7 +46,12 @@ const KINDS: Readonly<Partial<Record<StepStatus['stage'], RoundKind>>> = {
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
   let status = sinceNow(input.rollout.status ?? {}, input.now);
-  const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
+  const drift = driftNow(situation, status);
+  const transitions: Transition[] = [
+    ...dueTransitions(status, input.rollout.spec, input.now),
+    ...driftTransitions(situation, status, drift),
+  ];
+  status = { ...status, drift };
   if (input.round) {
     const before = status.probes ?? [];
     const probes = withRound(status, input.round, input.rollout.spec);
@@ -110,6 +116,8 @@ function nextMove(situation: Situation, status: Status): Move {
   const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
+  const again = undone(situation, status, step);
+  if (again) return again;
   switch (step.stage) {
     case 'Preparing':
       return preparing(situation, status, step);
@@ -135,11 +143,10 @@ function planOnly(situation: Situation): Wait | undefined {
 }
 
 /** The status after a stage change. */
-function moved(status: Status, move: Onward, { now, input }: Situation): Status {
-  const { step, rollback, retried, transition } = move;
+function moved(status: Status, move: Onward, { input }: Situation): Status {
+  const { step, rollback, retried } = move;
   const { step: _, phase: __, rollback: before, ...rest } = status;
   const record = rollback === undefined ? before : (rollback ?? undefined);
-  const entry = { at: timestamp(now), reason: transition.reason, message: transition.message };
   return {
     ...rest,
     ...(step ? { step } : {}),
@@ -147,28 +154,32 @@ function moved(status: Status, move: Onward, { now, input }: Situation): Status 
     // a wish is granted once, or it would be granted for ever
     ...('retried' in move ? { observedGeneration: input.rollout.metadata.generation } : {}),
     ...(retried === undefined ? {} : { retried }),
-    history: [...(status.history ?? []), entry].slice(-HISTORY),
   };
 }
 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
-  const { epoch, now } = situation.input;
-  const writes = wait.writes ?? [];
+  const { epoch, now, rollout } = situation.input;
   const finalizer = finalizerFor(situation, wait);
-  const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
-  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now)].filter(time => time !== undefined);
+  const writes = finalizer === 'Add' ? [] : (wait.writes ?? []);
+  const drift = withWrites(situation, status.drift ?? [], { ...wait, writes });
+  const stated = statusOf(situation, acknowledged(situation, { ...status, drift }, wait), wait);
+  const news = told(rollout.status ?? {}, stated, transitions, inTheWay(situation.input, wait.phase), now);
+  const times = [wait.nextLookAt, nextDueAt(rollout.spec, now), nextForgottenAt({ drift }, now)];
+  const looks = times.filter(time => time !== undefined);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
-    status: writes.length > 0 || finalizer ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
-    writes: finalizer === 'Add' ? [] : writes,
+    status:
+      writes.length > 0 || finalizer ? { ...news.status, epoch: Math.max(epoch, status.epoch ?? 0) } : news.status,
+    writes,
     ...(finalizer ? { finalizer } : {}),
-    transitions,
+    transitions: news.transitions,
+    ...(wait.asks ? { asks: wait.asks } : {}),
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }
 
-/** While a step runs there is nothing to try again: such a wish must not undo a pause that comes later. */
+/** While a step runs, or all is done, there is nothing to try again: such a wish must not undo a pause that comes later. */
 function acknowledged({ retryValue }: Situation, status: Status, { phase }: Wait): Status {
-  const runs = RUNNING.has(phase);
+  const runs = RUNNING.has(phase) || phase === 'Completed';
   return runs && retryValue !== undefined ? { ...status, retried: retryValue } : status;
 }
