@@ -2,9 +2,11 @@
 import { kindOf, type ProbeKind } from '../api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
+import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
+import { kubernetesApi } from './kubernetesApi.ts';
 import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
@@ -34,12 +36,19 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+  clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, namespace }) =>
     http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };
 
 /** Kinds that read metrics. */
-const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set(['plaintextTraffic', 'trafficDrop', 'refusedConnections']);
+const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
+  'plaintextTraffic',
+  'trafficDrop',
+  'refusedConnections',
+  'clientErrors',
+]);
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A

@@ -161,6 +161,7 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
     writes: finalizer === 'Add' ? [] : writes,
     ...(finalizer ? { finalizer } : {}),
     transitions: news.transitions,
+    ...(wait.asks ? { asks: wait.asks } : {}),
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }

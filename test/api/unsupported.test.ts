@@ -9,7 +9,6 @@ const selector = { matchLabels: { app: 'a' } };
 /** What an author writes, and the fields that are refused for it. */
 const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
-  ['a schedule, even an empty one', { schedule: {} }, ['spec.schedule']],
   ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
   [
     'approval of the second wave',
@@ -17,7 +16,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
-  ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
@@ -37,8 +35,10 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
-        { name: 'f', http: { service: 's', port: 80, path: '/' } },
+        { name: 'f', clientErrors: {} },
+        { name: 'g', http: { service: 's', port: 80, path: '/' } },
       ],
+      schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
@@ -47,7 +47,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  ['several at once', { drift: 'Correct', schedule: {} }, ['spec.schedule', 'spec.drift']],
+  [
+    'several at once',
+    { drift: 'Correct', approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] },
+    ['spec.drift', 'spec.approvals'],
+  ],
 ];
 
 describe('unsupportedFields', () => {

@@ -16,7 +16,7 @@ describe('probes of a spec', () => {
 
   it('leave out what needs metrics where there are none, but never what the author named', () => {
     assert.deepEqual(names([], false), ['enforced', 'ready']);
-    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections'])
+    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections', 'clientErrors'])
       assert.deepEqual(names(parse([{ name: 'mine', [kind]: {} }]), false), ['mine']);
   });
 
@@ -34,10 +34,7 @@ describe('probes of a spec', () => {
   });
 
   it('are never half built', () => {
-    const unbuilt = [
-      { name: 'a', clientErrors: {} },
-      { name: 'a', plaintextTraffic: { source: 'Shadow' } },
-    ];
+    const unbuilt = [{ name: 'a', plaintextTraffic: { source: 'Shadow' } }];
     for (const probe of unbuilt)
       assert.throws(() => names(parse([probe]), true), /probe a is of a kind that is not built/);
   });

@@ -26,6 +26,7 @@ const DIRECT = [
   '@kubernetes/client-node',
   'diff',
   'js-yaml',
+  'luxon',
   'prom-client',
   'undici',
   'winston',
