@@ -21,7 +21,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   [
     'everything that is built',
     {
@@ -40,6 +39,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       ],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
+      drift: 'Correct',
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
       adopt: 'Always',
@@ -49,8 +49,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   [
     'several at once',
-    { drift: 'Correct', approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] },
-    ['spec.drift', 'spec.approvals'],
+    {
+      probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }],
+      approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
+    },
+    ['spec.probes[0].when', 'spec.approvals'],
   ],
 ];
 
