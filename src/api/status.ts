@@ -49,6 +49,7 @@ const step = z.object({
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
+  shadowsAt: time.optional().describe('When the policies that count plaintext were announced, written or not yet.'),
   rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
   healthyRounds: count,
   failures: count,
@@ -126,6 +127,9 @@ export const statusSchema = z.object({
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
+  shadows: count
+    .optional()
+    .describe('AuthorizationPolicies in dry run that the rollout has written to count plaintext.'),
   settlingSince: time
     .optional()
     .describe('Since when every original is restored while DestinationRules for clients still stand.'),

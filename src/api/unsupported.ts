@@ -22,7 +22,6 @@ function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][
   const path = `spec.probes[${index}]`;
   return [
     [probe.when === 'Guard', `${path}.when`],
-    [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
     [probe.clientErrors !== undefined, `${path}.clientErrors`],
     [probe.http !== undefined, `${path}.http`],
   ];

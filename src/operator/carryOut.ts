@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Status } from '../api/status.ts';
 import { KubeError } from '../cluster/errors.ts';
 import type { Writer } from '../cluster/writer.ts';
+import { ROLE_ADVICE } from '../rollout/shadows.ts';
 import { nameOf } from '../rollout/text.ts';
 import type { Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
@@ -63,9 +64,14 @@ function troubleOf(write: Write, error: KubeError): Obstacle {
   const what = error.object === undefined ? `${write.verb} ${nameOf(target)}: ` : '';
   return {
     reason: lasting ? `Write${error.kind}` : 'WriteFailed',
-    message: `cannot ${what}${error.message}`,
+    message: `cannot ${what}${error.message}${adviceOn(target.kind, error)}`,
     lasting,
   };
+}
+
+/** That right is given only where somebody wants it. */
+function adviceOn(kind: string, error: KubeError): string {
+  return kind === 'AuthorizationPolicy' && error.kind === 'Forbidden' ? `; ${ROLE_ADVICE}` : '';
 }
 
 /** Whether the same request fails until somebody does something about it. */

@@ -6,6 +6,7 @@ import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import type { MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
+import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
@@ -25,7 +26,8 @@ type Builder<K extends ProbeKind> = (
 
 /** The kinds that are built. */
 const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
-  plaintextTraffic: (name, options, { sight, preset }) => plaintextTraffic(name, options, sight, preset),
+  plaintextTraffic: (name, options, { sight, preset }) =>
+    options.source === 'Shadow' ? shadowTraffic(name, options, sight) : plaintextTraffic(name, options, sight, preset),
   enforcement: (name, options, { sight }) => enforcement(name, options, sight),
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
@@ -67,7 +69,6 @@ function buildProbe<K extends ProbeKind>(
   surroundings: Surroundings,
 ): Probe {
   const build: Builder<K> | undefined = BUILDERS[kind];
-  const isBuilt = !('source' in options && options.source === 'Shadow');
-  if (!build || !isBuilt) throw new RangeError(`probe ${name} is of a kind that is not built`);
+  if (!build) throw new RangeError(`probe ${name} is of a kind that is not built`);
   return build(name, options, surroundings);
 }

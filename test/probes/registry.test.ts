@@ -35,7 +35,6 @@ describe('probes of a spec', () => {
   it('are never half built', () => {
     const unbuilt = [
       { name: 'a', clientErrors: {} },
-      { name: 'a', plaintextTraffic: { source: 'Shadow' } },
       { name: 'a', http: { service: 'web', port: 80, path: '/' } },
     ];
     for (const probe of unbuilt)
