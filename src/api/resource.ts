@@ -16,6 +16,9 @@ export const ROLLOUT_ANNOTATION = 'mtlsrollout.io/rollout';
 /** On a policy: the mode that the rollout set last; another mode in the spec is somebody else's doing. */
 export const APPLIED_ANNOTATION = 'mtlsrollout.io/applied';
 
+/** Keeps a deleted rollout with `deletionPolicy: Restore` until what it had set is restored. */
+export const RESTORE_FINALIZER = 'mtlsrollout.io/restore';
+
 export interface ObjectMeta {
   name: string;
   namespace?: string;

@@ -8,7 +8,6 @@ export function unsupportedFields(spec: Spec): string[] {
     [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
     [spec.drift === 'Correct', 'spec.drift'],
-    [spec.deletionPolicy === 'Restore', 'spec.deletionPolicy'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);
@@ -20,9 +19,5 @@ function unsupportedInWave(wave: Wave, index: number): [boolean, string] {
 
 function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {
   const path = `spec.probes[${index}]`;
-  return [
-    [probe.when === 'Guard', `${path}.when`],
-    [probe.clientErrors !== undefined, `${path}.clientErrors`],
-    [probe.http !== undefined, `${path}.http`],
-  ];
+  return [[probe.when === 'Guard', `${path}.when`]];
 }

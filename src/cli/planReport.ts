@@ -13,7 +13,7 @@ import { scopeKey } from '../rollout/scope.ts';
 import { isStrict, type ScopeState } from '../rollout/scopeState.ts';
 import type { Situation } from '../rollout/situation.ts';
 import { forecast } from '../rollout/stepWrites.ts';
-import { marked } from '../rollout/stages/rollingBack.ts';
+import { marked } from '../rollout/marked.ts';
 import { nameOf } from '../rollout/text.ts';
 import type { Input } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';

@@ -110,9 +110,16 @@ export abstract class BaseOperator extends dotI.default {
   }
 
   protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
+    await this.patchFinalizers(meta, finalizers);
+  }
+
+  /** Sets the finalizers of the version in `meta`; rejects when the object is of another version by now. */
+  protected async patchFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<ResourceMeta> {
     const { name, namespace = '', resourceVersion } = meta;
     const patch = { metadata: { resourceVersion, finalizers } };
-    await this.client.mergePatch({ resource: ROLLOUTS, namespace, name }, patch, this.stopping.signal);
+    const ref = { resource: ROLLOUTS, namespace, name };
+    const stored = await this.client.mergePatch(ref, patch, this.stopping.signal);
+    return { ...meta, resourceVersion: stored.metadata.resourceVersion };
   }
 }
 

@@ -45,7 +45,7 @@ export async function performAll(
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
         if (isOutdated(error)) outcome.outdated = error;
-        else outcome.trouble = { obstacle: troubleOf(write, error), cause: error };
+        else outcome.trouble = { obstacle: writeTrouble(write, error), cause: error };
       }
     }
   };
@@ -53,25 +53,29 @@ export async function performAll(
   return outcome;
 }
 
-function isOutdated({ kind }: KubeError): boolean {
+/** Whether something was not as it had been seen. */
+export function isOutdated({ kind }: KubeError): boolean {
   return kind === 'Conflict' || kind === 'NotFound' || kind === 'AlreadyExists' || kind === 'Gone';
 }
 
-function troubleOf(write: Write, error: KubeError): Obstacle {
-  const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
+/** `what` was tried, in words. */
+export function troubleOf(what: string, error: KubeError): Obstacle {
   const lasting = isLasting(error);
   // an answer of the API server says what was asked; a broken connection does not
-  const what = error.object === undefined ? `${write.verb} ${nameOf(target)}: ` : '';
+  const tried = error.object === undefined ? `${what}: ` : '';
   return {
     reason: lasting ? `Write${error.kind}` : 'WriteFailed',
-    message: `cannot ${what}${error.message}${adviceOn(target.kind, error)}`,
+    message: `cannot ${tried}${error.message}`,
     lasting,
   };
 }
 
-/** That right is given only where somebody wants it. */
-function adviceOn(kind: string, error: KubeError): string {
-  return kind === 'AuthorizationPolicy' && error.kind === 'Forbidden' ? `; ${ROLE_ADVICE}` : '';
+function writeTrouble(write: Write, error: KubeError): Obstacle {
+  const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
+  const obstacle = troubleOf(`${write.verb} ${nameOf(target)}`, error);
+  // that right is given only where somebody wants it
+  const isMissing = target.kind === 'AuthorizationPolicy' && error.kind === 'Forbidden';
+  return isMissing ? { ...obstacle, message: `${obstacle.message}; ${ROLE_ADVICE}` } : obstacle;
 }
 
 /** Whether the same request fails until somebody does something about it. */

@@ -33,7 +33,7 @@ export class Echoes {
 
 /** All of a rollout but its status that a decision looks at; the generation stands for the spec. */
 function factsOf({ parsed }: RolloutEntry): string {
-  const { uid, generation, annotations, deletionTimestamp } =
+  const { uid, generation, annotations, deletionTimestamp, finalizers } =
     ('rollout' in parsed ? parsed.rollout.metadata : parsed.metadata) ?? {};
-  return JSON.stringify([uid, generation, annotations, deletionTimestamp]);
+  return JSON.stringify([uid, generation, annotations, deletionTimestamp, finalizers]);
 }

@@ -7,6 +7,7 @@ import { readServices } from '../cluster/services.ts';
 import { readShadows } from '../cluster/shadows.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import { byAge } from '../istio/policies.ts';
+import { isDeparting } from '../rollout/finalizer.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { Input, Obstacle, World } from '../rollout/world.ts';
 import { isBlind } from './blindness.ts';
@@ -45,28 +46,37 @@ export async function gather(
     rules: isBlind(caches.rules) ? undefined : caches.rules.cache.list(),
     services: new Map(),
   };
-  const obstacle = refusal(rollout, rivals(caches, rollout, rootNamespace), world);
+  // what is deleted has nothing left to be refused
+  const isLeaving = isDeparting({ rollout, world });
+  const obstacle = isLeaving ? undefined : refusal(rollout, rivals(caches, rollout, rootNamespace), world);
   // a rollback goes on whatever stands in the way, and has to know the scopes of its wave
   const isNeeded = !obstacle || rollout.status?.step?.stage === 'RollingBack';
   const workloads = isNeeded
     ? await sought({ reason: 'WorkloadsNotSeen' }, readWorkloads(client, rollout, world, signal))
     : [];
-  if ('unseen' in workloads) return workloads;
-  const services = obstacle
-    ? world.services
-    : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
+  // without them everything can still be restored, only not in the order of the plan
+  if ('unseen' in workloads && !isLeaving) return workloads;
+  const services =
+    obstacle || isLeaving
+      ? world.services
+      : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
   if ('unseen' in services) return services;
   const shadows = await readShadows(client, rollout, inRoot ? undefined : rollout.metadata.namespace, signal);
   const input: Input = {
     rollout,
-    world: { ...world, workloads, services, ...(shadows ? { shadows } : {}) },
+    world: {
+      ...world,
+      workloads: 'unseen' in workloads ? [] : workloads,
+      services,
+      ...(shadows ? { shadows } : {}),
+    },
     now: clock.now(),
     epoch,
     metrics,
     ...(obstacle ? { obstacle } : {}),
     ...(trouble ? { trouble } : {}),
   };
-  if (obstacle) return input;
+  if (obstacle || isLeaving) return input;
   const found = await hazards.look(`${rollout.metadata.namespace}/${rollout.metadata.name}`, input, signal);
   return { ...input, world: { ...input.world, findings: found.findings, fronts: found.fronts }, now: clock.now() };
 }

@@ -1,37 +1,30 @@
 /** One reconcile of one rollout: gather, decide, carry out. */
-import type { ResourceMeta } from '@dot-i/k8s-operator';
-import { GROUP, KIND, type MtlsRollout, PLURAL, VERSION } from '../api/resource.ts';
+import { KIND, type MtlsRollout } from '../api/resource.ts';
 import type { Status } from '../api/status.ts';
 import { parseStatus } from '../api/validate.ts';
-import { KubeError } from '../cluster/errors.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
-import { NotLeading, Writer } from '../cluster/writer.ts';
-import type { Reporter } from '../report/reporter.ts';
+import { Writer } from '../cluster/writer.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
-import { bounded } from '../rollout/text.ts';
-import { unableStatus } from '../rollout/unable.ts';
+import { departure } from '../rollout/finalizer.ts';
+import { unable } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
-import { isLasting, performAll, sameStatus } from './carryOut.ts';
-import { Echoes } from './echoes.ts';
+import { type Outcome, performAll } from './carryOut.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
-import { outsideOf } from './outside.ts';
+import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
+import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
 
-export interface ReconcilerOptions extends Observer, Sources {
-  reporter: Reporter;
+export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
+  outside: OutsideWatch;
   pacer: Pacer;
   /** Term of this leader. */
   epoch: () => number;
-  /** Whether this process leads, asked right before each write. */
-  allowed: () => boolean;
-  /** Replaces the status of the version in `meta`; rejects with KubeError Conflict when there is a newer one. */
-  storeStatus: (meta: ResourceMeta, status: Status) => Promise<ResourceMeta>;
   signal: AbortSignal;
 }
 
@@ -40,24 +33,22 @@ const CATCH_UP_MS = 20;
 /** The first time sooner: an API server that has just started forbids what it allows a moment later. */
 const LOOK_SOON_MS = 2_000;
 
-/** Status, log and an event say already what went wrong; it only has to be tried again later. */
-export class Reported extends KubeError {}
-
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #echoes = new Echoes();
+  readonly #writer: RolloutWriter;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
   readonly #trouble = new Map<string, Obstacle>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#writer = new RolloutWriter(options);
   }
 
   /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
   isEcho(namespace: string, name: string): boolean {
     const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
-    return entry !== undefined && this.#echoes.isEcho(`${namespace}/${name}`, entry);
+    return entry !== undefined && this.#writer.isEcho(`${namespace}/${name}`, entry);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -67,7 +58,7 @@ export class Reconciler {
     if (!entry) {
       this.#own.delete(key);
       this.#trouble.delete(key);
-      this.#echoes.forget(key);
+      this.#writer.forget(key);
       this.#options.hazards.forget(key);
       return undefined;
     }
@@ -76,8 +67,14 @@ export class Reconciler {
     if (!own.seenBy(KIND, rollouts.cache)) return CATCH_UP_MS;
     const { parsed } = entry;
     if ('problems' in parsed) return await this.#refuse(entry, own, parsed);
-    // nothing is promised for a rollout that is being deleted: its policies stay
-    if (parsed.rollout.metadata.deletionTimestamp) return undefined;
+    const { rootNamespace } = this.#options;
+    const leaving = departure(parsed.rollout, {
+      rootNamespace,
+      namespaces: this.#options.caches.namespaces.cache.list(),
+    });
+    // nothing is promised for it: its policies stay
+    if (leaving === 'Nothing') return undefined;
+    if (leaving === 'LetGo') return await this.#letGo(entry, parsed.rollout);
     const blind = this.#blindness();
     if (blind) return await this.#unable(entry, own, parsed.rollout.metadata, blind, parsed.rollout.status);
     if (!own.seenBy('PeerAuthentication', policies.cache)) return CATCH_UP_MS;
@@ -92,14 +89,21 @@ export class Reconciler {
     if ('unseen' in input) return await this.#unable(entry, own, rollout.metadata, input.unseen, rollout.status);
     const due = roundDue(input);
     const looked = due ? await this.#withRound(input, due) : input;
-    const decision = decided({ ...looked, outside: outsideOf(this.#options.caches) });
+    const decision = await this.#decided(looked);
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
-    if (input.obstacle && decision.status.phase === 'Refused')
-      this.#announce(rollout, input.obstacle, rollout.status ?? {});
-    if (decision.writes.length > 0 || input.trouble) return CATCH_UP_MS;
+    if (decision.writes.length > 0 || decision.finalizer || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
+  }
+
+  /** Decides on what is known; where that is not enough, asks, and decides anew. */
+  async #decided(input: Input): Promise<ReturnType<typeof decided>> {
+    const { outside, signal } = this.#options;
+    const decision = decided(outside.seen(input));
+    if ('defect' in decision || !decision.asks) return decision;
+    await outside.ask(signal);
+    return decided(outside.seen(input));
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
@@ -115,9 +119,12 @@ export class Reconciler {
     rollout: MtlsRollout,
     decision: Decision,
   ): Promise<void> {
-    const { reporter, pacer, signal, client, allowed } = this.#options;
-    await this.#storeStatus(entry, own, rollout.metadata, decision.status);
-    for (const transition of decision.transitions) reporter.report(rollout, transition);
+    const { pacer, signal, client, allowed } = this.#options;
+    const resourceVersion = await this.#writer.publish(entry, own, rollout.metadata, decision);
+    if (decision.finalizer) {
+      const failed = await this.#writer.changeFinalizer(own, rollout, resourceVersion, decision.finalizer);
+      if (failed) this.#remember(key, failed);
+    }
     if (decision.writes.length === 0) return void this.#trouble.delete(key);
     const writer = new Writer({ client, own, allowed });
     const before = async (write: Write) => {
@@ -125,49 +132,25 @@ export class Reconciler {
       await checkFree(client, write, signal);
     };
     const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
+    if (trouble) this.#remember(key, trouble);
     this.#trouble.delete(key);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
     if (outdated) throw outdated;
   }
 
-  #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
-    const { reason, message } = obstacle;
-    const known = this.#trouble.get(key)?.message === message;
-    this.#trouble.set(key, obstacle);
-    if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
-    throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
+  /** Nothing is restored any more: a deleted rollout must not wait. */
+  async #letGo(entry: RolloutEntry, rollout: MtlsRollout): Promise<number> {
+    const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
+    const own = this.#ownOf(key);
+    const trouble = await this.#writer.changeFinalizer(own, rollout, entry.resourceVersion, 'Remove');
+    if (!trouble) return CATCH_UP_MS;
+    return await this.#unable(entry, own, rollout.metadata, trouble.obstacle, rollout.status);
   }
 
-  async #storeStatus(
-    entry: RolloutEntry,
-    own: OwnWrites,
-    metadata: MtlsRollout['metadata'],
-    status: Status,
-  ): Promise<void> {
-    const { namespace, name } = metadata;
-    this.#echoes.say(`${namespace}/${name}`, entry, status);
-    if (sameStatus(entry.rawStatus, status)) return;
-    if (!this.#options.allowed()) throw new NotLeading(`status of MtlsRollout ${namespace}/${name}`);
-    const { resourceVersion } = entry;
-    const meta = {
-      id: `${PLURAL}.${GROUP}/${VERSION}`,
-      apiVersion: `${GROUP}/${VERSION}`,
-      kind: KIND,
-      namespace,
-      name,
-      resourceVersion,
-    };
-    try {
-      const stored = await this.#options.storeStatus(meta, status);
-      own.wrote(KIND, stored.resourceVersion);
-    } catch (error) {
-      if (!(error instanceof KubeError && isLasting(error))) throw error;
-      // the status cannot say it
-      const message = `cannot ${error.message}`;
-      this.#options.reporter.report({ metadata }, { reason: `Status${error.kind}`, message, severity: 'Warning' });
-      throw new Reported(error.kind, message, { cause: error });
-    }
+  /** What went wrong is said by the next decision, which comes with the next try. */
+  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>): never {
+    this.#trouble.set(key, obstacle);
+    throw new Reported(cause.kind, obstacle.message, { retryAfterMs: cause.retryAfterMs, cause });
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
@@ -189,16 +172,9 @@ export class Reconciler {
     obstacle: Obstacle,
     before: Status = {},
   ): Promise<number> {
-    const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
-    await this.#storeStatus(entry, own, metadata, status);
-    return this.#announce({ metadata }, obstacle, before) ? LOOK_SOON_MS : LOOK_AGAIN_MS;
-  }
-
-  /** Whether an obstacle is news, which is then told: it is only when the status did not say it already. */
-  #announce(rollout: Pick<MtlsRollout, 'metadata'>, { reason, message }: Obstacle, before: Status): boolean {
-    if (before.phase === 'Refused' && before.message === bounded(message)) return false;
-    this.#options.reporter.report(rollout, { reason, message: bounded(message), severity: 'Warning' });
-    return true;
+    const told = unable(before, obstacle, metadata.generation, this.#options.clock.now());
+    await this.#writer.publish(entry, own, metadata, told);
+    return told.transitions.length > 0 ? LOOK_SOON_MS : LOOK_AGAIN_MS;
   }
 
   /** Without the policies nothing can be decided, not even that a rollback is complete. */

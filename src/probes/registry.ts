@@ -2,9 +2,11 @@
 import { kindOf, type ProbeKind } from '../api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
+import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
-import type { MetricsPreset, Probe, Sight } from './probe.ts';
+import { http } from './http.ts';
+import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
@@ -16,6 +18,9 @@ export interface Surroundings {
   preset: MetricsPreset;
   /** Whether Prometheus is configured. */
   metrics: boolean;
+  cluster: ClusterSight;
+  /** Of the rollout: what its probes name is there unless they say otherwise. */
+  namespace: string;
 }
 
 type Builder<K extends ProbeKind> = (
@@ -24,24 +29,30 @@ type Builder<K extends ProbeKind> = (
   surroundings: Surroundings,
 ) => Probe;
 
-/** The kinds that are built. */
-const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
+/** How each kind is built. */
+const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   plaintextTraffic: (name, options, { sight, preset }) =>
     options.source === 'Shadow' ? shadowTraffic(name, options, sight) : plaintextTraffic(name, options, sight, preset),
   enforcement: (name, options, { sight }) => enforcement(name, options, sight),
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+  clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  http: (name, options, { sight, cluster, namespace }) =>
+    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };
 
 /** Kinds that read metrics. */
-const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set(['plaintextTraffic', 'trafficDrop', 'refusedConnections']);
+const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
+  'plaintextTraffic',
+  'trafficDrop',
+  'refusedConnections',
+  'clientErrors',
+]);
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A
- * probe that the author named stays, and says Error in each round if it cannot look. Throws RangeError for what is
- * not built; a spec that asks for such a thing is refused long before.
- */
+ * probe that the author named stays, and says Error in each round if it cannot look. */
 export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): Probe[] {
   const chosen =
     specs.length > 0 ? specs : defaultProbes().filter(spec => surroundings.metrics || !METRIC_KINDS.has(kindOf(spec)));
@@ -68,7 +79,5 @@ function buildProbe<K extends ProbeKind>(
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings,
 ): Probe {
-  const build: Builder<K> | undefined = BUILDERS[kind];
-  if (!build) throw new RangeError(`probe ${name} is of a kind that is not built`);
-  return build(name, options, surroundings);
+  return BUILDERS[kind](name, options, surroundings);
 }

@@ -1,5 +1,6 @@
 /** Two rollouts never govern the same scope: the oldest keeps it, the other one says so and waits. */
 import type { MtlsRollout } from '../api/resource.ts';
+import { isHeld } from './finalizer.ts';
 import { compatible, type Labels } from './labels.ts';
 import { targetNamespaces } from './targets.ts';
 import type { World } from './world.ts';
@@ -26,9 +27,10 @@ export function olderClaim(
   return undefined;
 }
 
-/** A plan alone claims nothing, and neither does what is being deleted. */
-function active({ spec, metadata }: MtlsRollout): boolean {
-  return spec.mode !== 'Plan' && metadata.deletionTimestamp === undefined;
+/** A plan alone claims nothing, and neither does what is being deleted, unless it has policies to restore yet. */
+function active(rollout: MtlsRollout): boolean {
+  if (rollout.metadata.deletionTimestamp !== undefined) return isHeld(rollout);
+  return rollout.spec.mode !== 'Plan';
 }
 
 /** Creation times have a resolution of one second; names break the tie. */

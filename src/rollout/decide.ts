@@ -5,8 +5,10 @@
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
+import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
+import { inTheWay, told } from './news.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
@@ -20,12 +22,10 @@ import { rolledBack } from './stages/rolledBack.ts';
 import { reverting, rollingBack } from './stages/rollingBack.ts';
 import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
-import { timestamp } from './text.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
 
 /** More stage changes than this in one decision would be a circle. */
 const LONGEST_CHAIN = 16;
-const HISTORY = 20;
 const RUNNING: ReadonlySet<Wait['phase']> = new Set([
   'Preparing',
   'Observing',
@@ -76,7 +76,7 @@ export function roundDue(input: Input): RoundDue | undefined {
   const { spec } = input.rollout;
   const status = sinceNow(input.rollout.status ?? {}, input.now);
   const { step } = status;
-  if (!step || input.obstacle || spec.mode !== 'Enforce' || spec.suspend) return undefined;
+  if (!step || input.obstacle || isDeparting(input) || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   const kind = KINDS[step.stage];
   if (!kind) return undefined;
   // most looks are made before a round is due: the plan need not be worked out for that
@@ -91,6 +91,7 @@ export function roundDue(input: Input): RoundDue | undefined {
 
 function nextMove(situation: Situation, status: Status): Move {
   const { step } = status;
+  if (isDeparting(situation.input)) return reverting(situation, status, 'deletion');
   // whatever has come up meanwhile, a rollback is finished first
   if (step?.stage === 'RollingBack') return rollingBack(situation, status, step);
   const { rollout, obstacle } = situation.input;
@@ -103,7 +104,8 @@ function nextMove(situation: Situation, status: Status): Move {
       message: obstacle.message,
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
-  if (rollout.spec.mode === 'Revert') return suspended(situation, step ?? null) ?? reverting(situation, status);
+  if (rollout.spec.mode === 'Revert')
+    return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
   const stray = strays(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
@@ -139,11 +141,10 @@ function planOnly(situation: Situation): Wait | undefined {
 }
 
 /** The status after a stage change. */
-function moved(status: Status, move: Onward, { now, input }: Situation): Status {
-  const { step, rollback, retried, transition } = move;
+function moved(status: Status, move: Onward, { input }: Situation): Status {
+  const { step, rollback, retried } = move;
   const { step: _, phase: __, rollback: before, ...rest } = status;
   const record = rollback === undefined ? before : (rollback ?? undefined);
-  const entry = { at: timestamp(now), reason: transition.reason, message: transition.message };
   return {
     ...rest,
     ...(step ? { step } : {}),
@@ -151,20 +152,24 @@ function moved(status: Status, move: Onward, { now, input }: Situation): Status 
     // a wish is granted once, or it would be granted for ever
     ...('retried' in move ? { observedGeneration: input.rollout.metadata.generation } : {}),
     ...(retried === undefined ? {} : { retried }),
-    history: [...(status.history ?? []), entry].slice(-HISTORY),
   };
 }
 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
-  const { epoch, now } = situation.input;
+  const { epoch, now, rollout } = situation.input;
   const writes = wait.writes ?? [];
+  const finalizer = finalizerFor(situation, wait);
   const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
-  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now)].filter(time => time !== undefined);
+  const news = told(rollout.status ?? {}, stated, transitions, inTheWay(situation.input, wait.phase), now);
+  const looks = [wait.nextLookAt, nextDueAt(rollout.spec, now)].filter(time => time !== undefined);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
-    status: writes.length > 0 ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
-    writes,
-    transitions,
+    status:
+      writes.length > 0 || finalizer ? { ...news.status, epoch: Math.max(epoch, status.epoch ?? 0) } : news.status,
+    writes: finalizer === 'Add' ? [] : writes,
+    ...(finalizer ? { finalizer } : {}),
+    transitions: news.transitions,
+    ...(wait.asks ? { asks: wait.asks } : {}),
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }

@@ -4,7 +4,7 @@ import { kindOf, PURPOSE } from '../api/schema/probes/kinds.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
 import { timestamp } from './text.ts';
-import type { RoundKind } from './world.ts';
+import type { Round, RoundKind } from './world.ts';
 
 /** While STRICT spreads, looks are closer together than the author's interval. */
 const ENFORCEMENT_INTERVAL = 5_000;
@@ -38,6 +38,28 @@ export function nextRoundAt(spec: Spec, status: Status, kind: RoundKind, step: S
   const probes = probesIn(spec, kind) ?? [];
   const times = probes.map(probe => dueAt(spec, status, kind, step, probe));
   return times.length > 0 ? Math.min(...times) : roundAt(kind, step, parseDuration(spec.analysis.interval));
+}
+
+/** Time between two rounds of a kind in which at least one probe looks, in milliseconds. */
+export function cadenceOf(spec: Spec, kind: RoundKind): number {
+  const intervals = (probesIn(spec, kind) ?? []).map(({ interval }) => interval ?? spec.analysis.interval);
+  return Math.min(...(intervals.length > 0 ? intervals : [spec.analysis.interval]).map(parseDuration));
+}
+
+/**
+ * How much later than due a round of this stage came, in milliseconds: the operator was away, or its clock was put
+ * forward. A little later than due is not late.
+ */
+export function lateness(
+  spec: Spec,
+  before: Status,
+  kind: RoundKind,
+  step: StepStatus,
+  { observations }: Round,
+): number {
+  const began = Math.min(...observations.map(({ at }) => Date.parse(at)));
+  const late = began - nextRoundAt(spec, before, kind, step);
+  return late > cadenceOf(spec, kind) * NEAR ? late : 0;
 }
 
 /** Names of the probes that are due in a round at this time; undefined: all. */

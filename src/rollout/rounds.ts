@@ -1,8 +1,7 @@
 /** When probes are due, and what a round adds to a step. */
-import { parseDuration } from '../api/duration.ts';
 import type { Spec } from '../api/schema.ts';
 import type { Observation, Status, StepStatus } from '../api/status.ts';
-import { addedUp, decidingIn, lastLook, notLater } from './probeRounds.ts';
+import { addedUp, cadenceOf, decidingIn, lastLook, notLater } from './probeRounds.ts';
 import type { Situation } from './situation.ts';
 import { timestamp } from './text.ts';
 import type { Round, RoundKind, Transition } from './world.ts';
@@ -27,14 +26,14 @@ export function rowBroken(step: StepStatus): StepStatus {
 }
 
 /** A step after one more round, which status has already: healthy ones count in a row, unhealthy ones add up. */
-export function afterRound({ pace, input }: Situation, status: Status, step: StepStatus, round: Round): StepStatus {
+export function afterRound({ input }: Situation, status: Status, step: StepStatus, round: Round): StepStatus {
   const { spec } = input.rollout;
   const standing = standingOf(spec, status, step, round);
   const verdict = worstOf(standing)?.verdict ?? 'Healthy';
   const counted = round.observations.filter(({ name }) => countsTogether(spec, name));
   return {
     ...step,
-    healthyRounds: verdict === 'Healthy' ? rowBefore(step, round, pace.interval) + 1 : 0,
+    healthyRounds: verdict === 'Healthy' ? rowBefore(step, round, spec) + 1 : 0,
     failures: step.failures + (counted.some(({ verdict: seen }) => seen === 'Unhealthy') ? 1 : 0),
     lastRoundAt: timestamp(round.at),
   };
@@ -67,15 +66,15 @@ function countsTogether({ probes }: Spec, name: string): boolean {
 }
 
 /** Healthy rounds in a row up to now; a long gap in which nobody looked ends the row. */
-function rowBefore({ lastRoundAt, healthyRounds }: StepStatus, { at }: Round, interval: number): number {
+function rowBefore({ lastRoundAt, healthyRounds }: StepStatus, { at, kind }: Round, spec: Spec): number {
   const before = lastRoundAt ? Date.parse(lastRoundAt) : at;
-  return at - before > Math.max(2 * interval, LONGEST_GAP) ? 0 : healthyRounds;
+  return at - before > Math.max(2 * cadenceOf(spec, kind), LONGEST_GAP) ? 0 : healthyRounds;
 }
 
 /** The newest observation of each probe that the spec still has, with what its looks add up to. */
 export function withRound(status: Status, round: Round, spec: Spec): Observation[] {
   const { probes = [], step } = status;
-  const anew = step === undefined || rowBefore(step, round, parseDuration(spec.analysis.interval)) === 0;
+  const anew = step === undefined || rowBefore(step, round, spec) === 0;
   const observations = round.observations.map(observation => {
     const dryRun = spec.probes.some(({ name, dryRun: dry }) => name === observation.name && dry);
     return addedUp(observation, step && lastLook(status, step, observation.name), { anew, dryRun });

@@ -17,11 +17,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
-  ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
-  ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
-  ['shadow counters', { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] }, []],
   ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
-  ['deletionPolicy Restore', { deletionPolicy: 'Restore' }, ['spec.deletionPolicy']],
   [
     'everything that is built',
     {
@@ -35,6 +31,9 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
+        { name: 'f', clientErrors: {} },
+        { name: 'g', http: { service: 's', port: 80, path: '/' } },
+        { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },

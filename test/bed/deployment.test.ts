@@ -27,7 +27,7 @@ const VERBS = [
 
 /** Everything that the operator may do, by `group/resource`: in every namespace, or in one (behind the `@`). */
 const RIGHTS: Record<string, string> = {
-  'mtlsrollout.io/mtlsrollouts': 'get list watch',
+  'mtlsrollout.io/mtlsrollouts': 'get list watch patch',
   'mtlsrollout.io/mtlsrollouts/status': 'get update patch',
   'security.istio.io/peerauthentications': 'get list watch create patch delete',
   'networking.istio.io/destinationrules': 'get list watch create patch delete',

@@ -45,6 +45,12 @@ describe('when a probe looks', () => {
 });
 
 describe('a probe with a pace of its own', () => {
+  it('proves what it has to although it seldom looks', () => {
+    const { mesh, looks } = meshWith({ ...PLAIN, interval: '1h' });
+    mesh.untilPhase('Completed');
+    assert.equal(soaks(looks, 'plain').length, 3);
+  });
+
   it('looks at its interval, while others look at theirs', () => {
     const { mesh, looks } = meshWith(PLAIN, { ...READY, interval: '90s', successes: 2 });
     mesh.untilPhase('Completed');

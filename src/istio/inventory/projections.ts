@@ -39,6 +39,7 @@ export function seenService(raw: unknown): SeenService {
     annotations: labelsOf(meta['annotations']),
     type: textOf(spec['type']) || 'ClusterIP',
     headless: spec['clusterIP'] === 'None',
+    clusterIp: spec['clusterIP'] === 'None' ? '' : textOf(spec['clusterIP']),
     externalName: textOf(spec['externalName']),
     externalIps: texts(spec['externalIPs']),
     selector: labelsOf(spec['selector']),
@@ -179,23 +180,21 @@ const CALLER_FIELDS = [
   'serviceAccounts',
   'notServiceAccounts',
 ];
+const isAboutCaller = (source: Fields) => CALLER_FIELDS.some(field => texts(source[field]).length > 0);
 const CALLER_KEYS = /^source\.(principal|namespace|serviceAccount)$/;
 
 export function seenAuthorizationPolicy(raw: unknown): SeenAuthorizationPolicy {
   const { meta, spec, name, namespace } = partsOf(raw);
   // one in dry run refuses nobody, whatever it asks
-  const isTrial = labelsOf(meta['annotations'])['istio.io/dry-run'] === 'true';
-  const rules = isTrial ? [] : listOf(spec['rules']);
-  const sources = rules.flatMap(({ from }) => listOf(from)).map(({ source }) => fieldsOf(source));
+  const rules = labelsOf(meta['annotations'])['istio.io/dry-run'] === 'true' ? [] : listOf(spec['rules']);
+  const sources = rules.flatMap(({ from }) => listOf(from).map(({ source }) => fieldsOf(source)));
   const conditions = rules.flatMap(({ when }) => listOf(when));
   return {
     namespace,
     name,
     selector: chosen(spec['selector']),
     action: textOf(spec['action']) || 'ALLOW',
-    asksWhoCalls:
-      sources.some(source => CALLER_FIELDS.some(field => texts(source[field]).length > 0)) ||
-      conditions.some(({ key }) => CALLER_KEYS.test(textOf(key))),
+    asksWhoCalls: sources.some(isAboutCaller) || conditions.some(({ key }) => CALLER_KEYS.test(textOf(key))),
   };
 }
 

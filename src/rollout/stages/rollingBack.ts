@@ -1,13 +1,11 @@
 /** RollingBack and mode Revert: every original within the extent, in reverse order, and proof that nothing is left. */
 import type { RollbackStatus, Status, StepStatus } from '../../api/status.ts';
-import type { PeerAuthentication } from '../../istio/objects.ts';
 import { selectorOf } from '../../istio/policies.ts';
-import { slotKey, slotOf } from '../../istio/slots.ts';
 import { restore } from '../intended.ts';
-import { type Mark, markOf } from '../marks.ts';
+import { type Marked, marked } from '../marked.ts';
 import { unpin } from '../pins.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
-import { isWorkloadKey, scopeKey, scopeSlot } from '../scope.ts';
+import { isWorkloadKey, scopeKey } from '../scope.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
@@ -18,13 +16,6 @@ import { about, stepText } from './story.ts';
 
 /** Policies restored by one decision. */
 const BATCH = 100;
-
-interface Marked {
-  policy: PeerAuthentication;
-  mark: Mark;
-  /** Place in the plan; policies of scopes that are no longer in it come last, so they are restored first. */
-  order: number;
-}
 
 export function rollingBack(situation: Situation, status: Status, step: StepStatus): Move {
   const { rollback } = status;
@@ -58,13 +49,13 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
   );
 }
 
-/** Mode Revert: everything that carries a mark of this rollout. */
-export function reverting(situation: Situation, status: Status): Wait {
+/** Everything that carries a mark of this rollout; `why` stands in messages. */
+export function reverting(situation: Situation, status: Status, why: 'mode Revert' | 'deletion'): Wait {
   const left = marked(situation);
   const { writes, damaged } = restorations(left, situation);
   if (left.length === 0)
     return (
-      restLeft(situation, status, 'mode Revert', null, () => true) ?? {
+      restLeft(situation, status, why, null, () => true) ?? {
         kind: 'Wait',
         phase: 'Reverted',
         step: null,
@@ -77,7 +68,7 @@ export function reverting(situation: Situation, status: Status): Wait {
     phase: 'RollingBack',
     step: null,
     on: damaged ? 'DamagedOriginal' : 'writes',
-    message: `mode Revert: ${counted(left.length, 'policy', 'policies')} to restore${damaged ? `; ${damaged}` : ''}`,
+    message: `${why}: ${counted(left.length, 'policy', 'policies')} to restore${damaged ? `; ${damaged}` : ''}`,
     ...(damaged && writes.length === 0 ? { stalled: 'DamagedOriginal' } : {}),
     writes,
     nextLookAt: situation.now + BACKSTOP,
@@ -116,24 +107,6 @@ function unpinning(situation: Situation, what: string, step: StepStatus | null):
 function rollbackText({ extent, wave, scopes }: RollbackStatus): string {
   if (extent === 'Step') return listed(scopes);
   return extent === 'Wave' ? `wave ${wave}` : 'all waves';
-}
-
-/** Everything that carries a mark of this rollout, last of the plan first. */
-export function marked({ input, plan, uid }: Situation): Marked[] {
-  const { world } = input;
-  const order = new Map([...plan.scopes.values()].map(({ scope }, place) => [slotKey(scopeSlot(scope)), place]));
-  const places = new Map([...plan.scopes.keys()].map((key, place) => [key, place]));
-  // an exception goes with its scope, after it
-  const orderOf = (policy: PeerAuthentication, { applied }: Mark) =>
-    order.get(slotKey(slotOf(policy))) ?? (places.get(applied?.scope ?? '') ?? Infinity) - 0.5;
-  const namespaces = new Set([...world.namespaces.map(({ name }) => name), world.rootNamespace]);
-  const found: Marked[] = [];
-  for (const namespace of namespaces)
-    for (const policy of world.policies.in(namespace)) {
-      const mark = markOf(policy);
-      if (mark?.rollout === uid) found.push({ policy, mark, order: orderOf(policy, mark) });
-    }
-  return found.sort((a, b) => b.order - a.order || (nameOf(a.policy) < nameOf(b.policy) ? -1 : 1));
 }
 
 /** Tells whether what was written for a scope, or for one that nobody can tell any more, is to be taken back. */

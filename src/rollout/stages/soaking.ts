@@ -2,10 +2,11 @@
 import type { Status, StepStatus } from '../../api/status.ts';
 import { interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import type { Move } from '../move.ts';
-import { afterRound, isProven, newRound, objection } from '../rounds.ts';
-import { beyondLimit, nextRoundAt } from '../probeRounds.ts';
+import { afterRound, isProven, newRound, objection, sinceNow } from '../rounds.ts';
+import { beyondLimit, lateness, nextRoundAt } from '../probeRounds.ts';
 import type { Situation } from '../situation.ts';
-import { clockTime, listed } from '../text.ts';
+import { clockTime, listed, timestamp } from '../text.ts';
+import type { Round } from '../world.ts';
 import { again, resumed, stageAgain } from './again.ts';
 import { deadlineOf } from './deadline.ts';
 import { done, doneByOthers } from './done.ts';
@@ -24,15 +25,16 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   if (wasHeld(situation, status, step) || wasPaused(status, 'FieldConflict')) return resumed(situation, step);
 
   const round = newRound(situation, 'Soak', step);
-  const seen = round ? afterRound(situation, status, step, round) : step;
+  const watched = round ? withoutAbsence(situation, step, round) : step;
+  const seen = round ? afterRound(situation, status, watched, round) : step;
   const doubt = objection(status, seen);
   if (seen.failures > pace.failureLimit)
     return failed(situation, status, seen, doubt ? doubt.message : 'too many unhealthy rounds', doubt?.name);
   const over = beyondLimit(input.rollout.spec, status, seen);
   if (over) return failed(situation, status, seen, over.message, over.name);
-  const end = soakEnd(situation, step);
+  const end = soakEnd(situation, seen);
   if (isProven(situation, status, seen, 'Soak') && now >= end) return done(seen);
-  const deadline = deadlineOf(situation, step);
+  const deadline = deadlineOf(situation, seen);
   // an operator that was away may come back after the deadline: what is healthy then is no failure
   if (now >= deadline && doubt)
     return failed(
@@ -51,6 +53,12 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
     message: `${stepText(seen)}: soaking ${listed(seen.scopes)}, ${until}; ${progressOf(situation, seen)}${doubtText(doubt)}`,
     nextLookAt: Math.min(next, ...[deadline, end].filter(time => time > now)),
   };
+}
+
+/** Time in which no look came when it was due is no soak, whether the operator was away or its clock was put forward. */
+function withoutAbsence({ input: { rollout, now } }: Situation, step: StepStatus, round: Round): StepStatus {
+  const late = lateness(rollout.spec, sinceNow(rollout.status ?? {}, now), 'Soak', step, round);
+  return late > 0 ? { ...step, since: timestamp(Date.parse(step.since) + late) } : step;
 }
 
 function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
