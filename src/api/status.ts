@@ -51,6 +51,8 @@ const step = z.object({
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
   shadowsAt: time.optional().describe('When the policies that count plaintext were announced, written or not yet.'),
   rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
+  heldSince: time.optional().describe('Since when a gate holds the step: a time window, an approval, another rollout.'),
+  resumedAt: time.optional().describe('When a gate let the step go on; its time counts from there.'),
   healthyRounds: count,
   failures: count,
   lastRoundAt: time.optional(),

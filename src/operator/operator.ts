@@ -17,6 +17,7 @@ import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { OutsideWatch } from './outside.ts';
@@ -158,6 +159,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       clock,
       rootNamespace,
       sight,
+      cluster: clusterSight(this.client, clock),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({

@@ -6,6 +6,7 @@ import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
+import { kubernetesApi } from './kubernetesApi.ts';
 import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
@@ -38,6 +39,7 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, namespace }) =>
     http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };

@@ -2,7 +2,9 @@
 import type { Status, StepStatus } from '../api/status.ts';
 import { alarmed } from './gates/alerts.ts';
 import { frozen } from './gates/freeze.ts';
+import type { Gate } from './gates/gate.ts';
 import { phaseOf } from './gates/phase.ts';
+import { schedule } from './gates/schedule.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
@@ -10,17 +12,28 @@ import { rowBroken } from './rounds.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { deadlineOf } from './stages/deadline.ts';
-import { counted, listed, nameOf } from './text.ts';
+import { counted, listed, nameOf, timestamp } from './text.ts';
+
+/** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
+const GATES: readonly Gate[] = [frozen, schedule, alarmed];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
-export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return (
-    suspended(situation, step) ??
-    frozen(situation, step) ??
-    hazardous(situation, rowBroken(step), states) ??
-    alarmed(situation, step)
-  );
-}
+export const closedGate: Gate = (situation, step, states) => {
+  const trouble = troubled(situation, step, states);
+  if (trouble) return trouble;
+  const since = step.heldSince ?? timestamp(situation.now);
+  for (const gate of GATES) {
+    const closed = gate(situation, step, states);
+    // noted, so that the time before a gate does not count as the step's own
+    if (closed?.step && !closed.asks) return { ...closed, step: { ...closed.step, heldSince: since } };
+    if (closed) return closed;
+  }
+  return undefined;
+};
+
+/** What holds also what tightens nothing any more. */
+export const troubled: Gate = (situation, step, states) =>
+  suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
 
 /** `spec.suspend` and mode Plan hold everything where it is. */
 export function suspended(situation: Situation, running: StepStatus | null): Wait | undefined {

@@ -9,7 +9,6 @@ const selector = { matchLabels: { app: 'a' } };
 /** What an author writes, and the fields that are refused for it. */
 const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
-  ['a schedule, even an empty one', { schedule: {} }, ['spec.schedule']],
   ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
   [
     'approval of the second wave',
@@ -35,6 +34,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
         { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
+      schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
@@ -43,7 +43,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     },
     [],
   ],
-  ['several at once', { drift: 'Correct', schedule: {} }, ['spec.schedule', 'spec.drift']],
+  [
+    'several at once',
+    { drift: 'Correct', approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] },
+    ['spec.drift', 'spec.approvals'],
+  ],
 ];
 
 describe('unsupportedFields', () => {

@@ -11,7 +11,7 @@ import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { uncounted } from './shadowing.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
-import { again } from './again.ts';
+import { again, letOn } from './again.ts';
 
 export function observing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
@@ -23,6 +23,8 @@ export function observing(situation: Situation, status: Status, step: StepStatus
   if (closed) return closed;
   const blind = uncounted(situation, step, states);
   if (blind) return blind;
+  const opened = letOn(situation, step);
+  if (opened) return opened;
 
   const round = newRound(situation, 'Entry', step);
   const seen = round ? afterRound(situation, status, step, round) : step;

@@ -1,7 +1,7 @@
 /** Between steps: choose the next scopes, and begin when every gate is open. */
 import type { Status, StepStatus } from '../../api/status.ts';
 import { closedGate, suspended } from '../gates.ts';
-import { type Move, onward, type Wait } from '../move.ts';
+import { enter, type Move, onward, type Wait } from '../move.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { counted, listed, nameOf, timestamp } from '../text.ts';
@@ -17,9 +17,8 @@ export function pending(situation: Situation, status: Status): Move {
   if (unread.length > 0) return lookingForHazards(situation, step, unread);
   const closed = closedGate(situation, step, states) ?? driftGate(situation, status, step, states);
   if (closed) return closed;
-  const at = timestamp(situation.now);
   return onward(
-    { ...step, stage: 'Preparing', since: at, startedAt: situation.beginOf(states) },
+    { ...enter(step, 'Preparing', timestamp(situation.now)), startedAt: situation.beginOf(states) },
     {
       reason: 'StepStarted',
       message: `${stepText(step)}: preparing ${listed(step.scopes)}`,
@@ -60,6 +59,7 @@ function nextStep(
         scopes,
         since,
         startedAt: since,
+        ...(same && before.heldSince ? { heldSince: before.heldSince } : {}),
         healthyRounds: 0,
         failures: 0,
       },
