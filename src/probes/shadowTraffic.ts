@@ -33,7 +33,7 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight): Promis
 }
 
 /** What the sidecars of one scope counted. */
-export interface CountedScope {
+interface CountedScope {
   key: string;
   /** Requests and connections, plaintext or not. */
   all: number;
@@ -82,7 +82,7 @@ function add(found: Map<string, Plaintext>, { port, protocol, plaintext }: Shado
 }
 
 /** Every scope needs its own evidence, from each of its pods, and for the whole window. */
-export function judgeShadows(
+function judgeShadows(
   scopes: readonly CountedScope[],
   { minimum, windowMs, fullMs }: { minimum: number; windowMs: number; fullMs: number },
 ): Finding {
