@@ -6,7 +6,6 @@ export function unsupportedFields(spec: Spec): string[] {
   const found: [boolean, string][] = [
     ...spec.strategy.waves.map(unsupportedInWave),
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.drift === 'Correct', 'spec.drift'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);

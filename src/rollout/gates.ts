@@ -1,5 +1,6 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { isCorrection, lastHand } from './drift.ts';
 import { alarmed } from './gates/alerts.ts';
 import { frozen } from './gates/freeze.ts';
 import type { Gate } from './gates/gate.ts';
@@ -96,7 +97,14 @@ function hazardous(situation: Situation, step: StepStatus, states: readonly Scop
  * Somebody else changed or removed what the step stands on: they win, the step pauses. A new value of the retry
  * annotation, or an edit of the spec, begins the step anew.
  */
-export function interfered(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+export function interfered(
+  situation: Situation,
+  status: Status,
+  step: StepStatus,
+  states: readonly ScopeState[],
+): Wait | undefined {
+  // what it undoes is itself somebody's doing; what is done to it meanwhile, see `undone`
+  if (isCorrection(situation, status, step)) return undefined;
   for (const state of states) {
     const what = interference(situation, step, state);
     if (!what) continue;
@@ -125,11 +133,4 @@ function interference(situation: Situation, step: StepStatus, state: ScopeState)
       : `${key} is ${effective.mode} because of ${nameOf(decidedBy)}`;
   if (step.stage === 'Soaking') return `${key} is ${effective.mode} again because of ${nameOf(decidedBy)}`;
   return undefined;
-}
-
-/** Whoever wrote the object last, as far as it tells. */
-function lastHand({ metadata }: NonNullable<ScopeState['holder']>): string {
-  const others = (metadata.managedFields ?? []).filter(({ manager }) => manager && manager !== 'mtls-rollout');
-  const newest = others.toSorted((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
-  return newest?.manager ?? 'somebody else';
 }

@@ -16,7 +16,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
-  ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   [
     'everything that is built',
     {
@@ -36,6 +35,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       ],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
+      drift: 'Correct',
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
       adopt: 'Always',
@@ -45,8 +45,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   [
     'several at once',
-    { drift: 'Correct', approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] },
-    ['spec.drift', 'spec.approvals'],
+    {
+      probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }],
+      approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
+    },
+    ['spec.probes[0].when', 'spec.approvals'],
   ],
 ];
 
