@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Status } from '../api/status.ts';
 import { KubeError } from '../cluster/errors.ts';
 import type { Writer } from '../cluster/writer.ts';
+import { ROLE_ADVICE } from '../rollout/shadows.ts';
 import type { Obstacle } from '../rollout/world.ts';
 import { type Write, writtenName } from '../rollout/writes.ts';
 
@@ -50,7 +51,7 @@ export async function performAll(
         if (isOutdated(error)) outcome.outdated = error;
         else {
           outcome.failed.push(writtenName(write));
-          outcome.trouble ??= { obstacle: troubleOf(`${write.verb} ${writtenName(write)}`, error), cause: error };
+          outcome.trouble ??= { obstacle: writeTrouble(write, error), cause: error };
         }
       }
     }
@@ -74,6 +75,14 @@ export function troubleOf(what: string, error: KubeError): Obstacle {
     message: `cannot ${tried}${error.message}`,
     lasting,
   };
+}
+
+function writeTrouble(write: Write, error: KubeError): Obstacle {
+  const obstacle = troubleOf(`${write.verb} ${writtenName(write)}`, error);
+  const { kind } = write.verb === 'create' ? write.object : write.target;
+  // that right is given only where somebody wants it
+  const isMissing = kind === 'AuthorizationPolicy' && error.kind === 'Forbidden';
+  return isMissing ? { ...obstacle, message: `${obstacle.message}; ${ROLE_ADVICE}` } : obstacle;
 }
 
 /** Whether the same request fails until somebody does something about it. */

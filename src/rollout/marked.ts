@@ -47,7 +47,9 @@ function stepsByPlace({ waves }: Plan): number[] {
   });
 }
 
-/** Whether anything is left at all: a policy, a pin, or a rule for clients. */
+/** Whether anything is left at all: a policy, a pin, a rule for clients, or a policy in dry run. */
 export function isMarked(situation: Situation): boolean {
-  return marked(situation).length + situation.pins().length + situation.ownClientRules().length > 0;
+  const shadows = situation.shadows().filter(({ untouched }) => untouched);
+  const others = [situation.pins(), situation.ownClientRules(), shadows];
+  return marked(situation).length > 0 || others.some(({ length }) => length > 0);
 }

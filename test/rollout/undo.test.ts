@@ -71,7 +71,7 @@ describe('the way back', () => {
       assert.ok(mesh.status.rollback?.finishedAt);
       assert.deepEqual(
         mesh.transitions.slice(-2).map(({ reason }) => reason),
-        ['RestoreStarted', 'Restored'],
+        ['RestoreStarted', 'Reverted'],
       );
     });
   }

@@ -17,7 +17,7 @@ export function reverting(situation: Situation, status: Status, cause: keyof typ
   if (wait) return wait;
   return onward(
     null,
-    { reason: 'Restored', message: bounded(`${title}: ${restText(before)}`), severity: 'Normal' },
+    { reason: 'Reverted', message: bounded(`${title}: ${restText(before)}`), severity: 'Normal' },
     { rollback: { ...before, restored: before.total ?? 0, finishedAt: timestamp(situation.now) } },
   );
 }

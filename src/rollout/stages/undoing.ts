@@ -8,6 +8,7 @@ import { counted, listed } from '../text.ts';
 import { recorded, restorations } from '../undo.ts';
 import { rulesLast } from './clientRules.ts';
 import { BACKSTOP } from './deadline.ts';
+import { shadowsLast } from './shadowing.ts';
 
 /** Pins removed by one decision. */
 const BATCH = 100;
@@ -29,7 +30,10 @@ export function undoing(
   const left = marked(situation).filter(({ mark }) => isWithin(mark.applied?.scope));
   if (left.length > 0) return restoring(situation, { record, step, title }, left);
   const rollback = recorded(record, left, { next: [] });
-  const last = unpinning(situation) ?? rulesLast(situation, status.settlingSince, isWithin, status.clientRules ?? 0);
+  const last =
+    unpinning(situation) ??
+    shadowsLast(situation, status.shadows ?? 0) ??
+    rulesLast(situation, status.settlingSince, isWithin, status.clientRules ?? 0);
   return last && { ...last, step, rollback, message: `${title}, ${last.message}` };
 }
 
