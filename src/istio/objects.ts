@@ -88,6 +88,8 @@ export interface Pod {
   restartedAt: number | undefined;
   /** Declared container ports of the application that its sidecar takes, TCP only. */
   ports: number[];
+  /** Container ports that have a name, past the sidecar or not, TCP only. */
+  namedPorts: Record<string, number>;
   /** Has ended, or is being deleted: what becomes of it says nothing about the mesh. */
   finished: boolean;
 }

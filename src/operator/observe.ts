@@ -7,19 +7,19 @@ import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
-import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
-import { clusterSight } from './clusterSight.ts';
 
 export interface Observer {
   client: KubeClient;
   clock: Clock;
   sight: Sight;
+  cluster: ClusterSight;
   preset: MetricsPreset;
 }
 
@@ -53,7 +53,7 @@ export async function observe(
     sight: observer.sight,
     preset: observer.preset,
     metrics,
-    cluster: clusterSight(observer.client),
+    cluster: observer.cluster,
     namespace: rollout.metadata.namespace,
   };
   const probes = buildProbes(specs, surroundings).filter(

@@ -7,21 +7,25 @@ import { KubeError } from '../cluster/errors.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import { Election } from '../cluster/lease.ts';
 import type { Log } from '../cluster/log.ts';
-import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
+import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
+import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
+import { OutsideWatch } from './outside.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reported } from './rolloutWriter.ts';
+import { learnRootNamespace } from './rootNamespace.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -29,15 +33,14 @@ export interface OperatorParts {
   transport: Transport;
   clock: Clock;
   sight: Sight;
+  /** Absent: no alerts hold a step. */
+  alerts?: AlertSource;
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
   /** Of this process alone: not the name of a pod that a later process may bear too. */
   identity: string;
 }
-
-/** Between two tries to learn what the operator cannot begin without. */
-const RETRY_MS = 5_000;
 
 export class MtlsRolloutOperator extends BaseOperator {
   readonly #parts: OperatorParts;
@@ -113,8 +116,13 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
     const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
     for (const key of keys) {
-      if (!this.#pausing.has(key) || (isOwn && key === `${namespace}/${name}`)) this.#queue.add(key);
+      if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
+      else this.#hurry(key);
     }
+  }
+
+  #hurry(key: string): void {
+    if (!this.#pausing.has(key)) this.#queue.add(key);
   }
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
@@ -124,7 +132,8 @@ export class MtlsRolloutOperator extends BaseOperator {
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
     void this.#election?.lost.then(() => this.#queue.stop());
-    const rootNamespace = await this.#learnRootNamespace();
+    const rootNamespace = await learnRootNamespace(this.client, this.#parts, signal);
+    this.#rootNamespace = rootNamespace;
     await Promise.all([rollouts.synced, namespaces.synced, this.#untilLookedFor()]);
     await this.#untilLeading();
     if (!signal.aborted) {
@@ -144,13 +153,20 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log } = this.#parts;
+    const { settings, clock, sight, log, alerts } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
+      outside: new OutsideWatch({
+        caches: this.#caches,
+        alerts: alerts && new AlertWatch(alerts, clock),
+        budget: settings.budget && new BudgetBook(settings.budget, this.#caches.rollouts, key => this.#hurry(key)),
+        clock,
+      }),
       client: this.client,
       clock,
       rootNamespace,
       sight,
+      cluster: clusterSight(this.client, clock),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
@@ -167,26 +183,6 @@ export class MtlsRolloutOperator extends BaseOperator {
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
     });
-  }
-
-  async #learnRootNamespace(): Promise<string> {
-    const { settings, log, clock } = this.#parts;
-    const { signal } = this.stopping;
-    if (settings.rootNamespace !== undefined) return (this.#rootNamespace = settings.rootNamespace);
-    for (let said = ''; ; ) {
-      signal.throwIfAborted();
-      try {
-        const { istioNamespace } = settings;
-        const { rootNamespace, source } = await readMeshConfiguration(this.client, istioNamespace, signal);
-        log.info('mesh root namespace', { rootNamespace, source });
-        return (this.#rootNamespace = rootNamespace);
-      } catch (error) {
-        // once for each problem, not for each try
-        if (messageOf(error) !== said) log.warn('cannot read the mesh configuration yet', { error: messageOf(error) });
-        said = messageOf(error);
-        await clock.wait(RETRY_MS, signal);
-      }
-    }
   }
 
   async #untilLookedFor(): Promise<void> {

@@ -16,11 +16,12 @@ import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
-import { outsideOf } from './outside.ts';
+import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
 
 export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
+  outside: OutsideWatch;
   pacer: Pacer;
   /** Term of this leader. */
   epoch: () => number;
@@ -59,6 +60,7 @@ export class Reconciler {
       this.#trouble.delete(key);
       this.#writer.forget(key);
       this.#options.hazards.forget(key);
+      this.#options.outside.forget(key);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -88,12 +90,24 @@ export class Reconciler {
     if ('unseen' in input) return await this.#unable(entry, own, rollout.metadata, input.unseen, rollout.status);
     const due = roundDue(input);
     const looked = due ? await this.#withRound(input, due) : input;
-    const decision = decided({ ...looked, outside: outsideOf(this.#options.caches) });
+    const decision = await this.#decided(looked);
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
     if (decision.writes.length > 0 || decision.finalizer || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
+  }
+
+  /** Decides on what is known; where that is not enough, asks, and decides anew. */
+  async #decided(input: Input): Promise<ReturnType<typeof decided>> {
+    const { outside, signal } = this.#options;
+    let decision = decided(outside.seen(input));
+    if ('asks' in decision) {
+      await outside.ask(signal);
+      decision = decided(outside.seen(input));
+    }
+    if ('status' in decision) outside.note(input.rollout, decision);
+    return decision;
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {

@@ -1,6 +1,7 @@
 /** The one interface behind every probe. */
 import type { Observation } from '../api/status.ts';
-import type { SeenService } from '../istio/inventory/shapes.ts';
+import type { AggregatedApi } from '../istio/inventory/aggregatedApi.ts';
+import type { Callback, SeenService } from '../istio/inventory/shapes.ts';
 import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
@@ -76,6 +77,16 @@ export interface Sight {
 export interface ClusterSight {
   /** Undefined: there is none. */
   service(namespace: string, name: string, signal: AbortSignal): Promise<SeenService | undefined>;
+  /** What the API server calls. */
+  called(signal: AbortSignal): Promise<Called>;
+}
+
+/** What the API server calls in the cluster, and how it says that aggregated APIs are. */
+export interface Called {
+  callbacks: readonly Callback[];
+  apis: readonly AggregatedApi[];
+  /** Rights that are missing to see the rest, as `list apiservices.apiregistration.k8s.io`. */
+  missing: readonly string[];
 }
 
 /** One element of a Prometheus instant vector. */

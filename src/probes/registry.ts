@@ -7,6 +7,7 @@ import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
+import { kubernetesApi } from './kubernetesApi.ts';
 import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
@@ -44,6 +45,7 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   ambientDenials: (name, options, { sight }) => ambientDenials(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, namespace }) =>
     http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };

@@ -29,6 +29,8 @@ export interface Wait {
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];
+  /** What has to be asked before this can be decided. */
+  asks?: 'Alerts';
   nextLookAt?: number;
 }
 
@@ -44,6 +46,6 @@ export function onward(
 
 /** A stage change of a step: counters start anew. */
 export function enter(step: StepStatus, stage: StepStatus['stage'], since: string): StepStatus {
-  const { lastRoundAt: _, pinsAt: __, rulesAt: ___, ...rest } = step;
+  const { lastRoundAt: _, pinsAt: __, rulesAt: ___, heldSince: ____, ...rest } = step;
   return { ...rest, stage, since, healthyRounds: 0, failures: 0 };
 }

@@ -82,6 +82,8 @@ export interface Decision {
   /** To be performed after the status is stored, instead of writes. */
   finalizer?: 'Add' | 'Remove';
   transitions: TransitionRecord[];
+  /** What has to be asked first: then the same is to be decided anew. */
+  asks?: 'Alerts';
   /** When to look again without any event; undefined: only when something changes. */
   nextLookAt?: number;
 }

@@ -8,6 +8,7 @@ import { enter, type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { preparations } from '../stepWrites.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
+import { letOn } from './again.ts';
 import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
@@ -20,6 +21,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
   const closed = moved ? suspended(situation, step) : closedGate(situation, step, states);
   if (moved && situation.pins(states).length === 0) return doneByOthers(situation, step);
   if (closed) return closed;
+  const opened = moved ? undefined : letOn(situation, step);
+  if (opened) return opened;
   const way = leaving(situation, step, states);
   if (way) return way;
   if (moved) return doneByOthers(situation, step);
