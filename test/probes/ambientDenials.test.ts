@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { ambientDenials } from '../../src/probes/ambientDenials.ts';
+import type { Look } from '../../src/probes/probe.ts';
 import { ambient, mesh, type Mesh, redis, soak } from './refusalScene.ts';
 import { edge, look, NOW, pod, SECOND } from './scene.ts';
 
 const OPTIONS = { window: '2m', maxConnections: 0 };
 const probe = (given: Mesh, options: object = {}) => {
   const sight = mesh(given);
-  return { sight, ...ambientDenials('denied', { ...OPTIONS, ...options }, sight) };
+  return { sight, observe: (at: Look) => ambientDenials('denied', { ...OPTIONS, ...options }, sight).observe(at) };
 };
 const heard = { opened: [edge('shop/frontend', 'cart/redis', 1)] };
 
