@@ -17,11 +17,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   [
-    'shadow counters',
-    { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
-    ['spec.probes[0].plaintextTraffic.source'],
-  ],
-  [
     'everything that is built',
     {
       mode: 'Revert',
@@ -36,6 +31,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'e', refusedConnections: {} },
         { name: 'f', clientErrors: {} },
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
+        { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
