@@ -8,7 +8,7 @@ import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptOnceMoved } from '../rollout/exceptions.ts';
+import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
@@ -48,7 +48,7 @@ export async function observe(
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
-    exempt: exemptOnceMoved(rollout, states, world),
+    exempt: kind === 'Restored' ? strictAnyway(world) : exemptOnceMoved(rollout, states, world),
     signal,
   };
   const { probes: specs } = rollout.spec;

@@ -29,8 +29,11 @@ export interface World {
   fronts?: Fronts;
 }
 
-/** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak';
+/**
+ * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, or whether it
+ * is gone after a way back.
+ */
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Restored';
 
 /** One look with every probe that takes part. */
 export interface Round {
