@@ -3,6 +3,7 @@
  * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
  */
 import type { Status, StepStatus } from '../api/status.ts';
+import { approvalNews } from './approvals.ts';
 import { statusOf } from './describe.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { finalizerFor, isDeparting } from './finalizer.ts';
@@ -43,7 +44,10 @@ const KINDS: Readonly<Partial<Record<StepStatus['stage'], RoundKind>>> = {
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
   let status = sinceNow(input.rollout.status ?? {}, input.now);
-  const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
+  const transitions: Transition[] = [
+    ...dueTransitions(status, input.rollout.spec, input.now),
+    ...approvalNews(situation, status),
+  ];
   if (input.round) {
     const before = status.probes ?? [];
     const probes = withRound(status, input.round, input.rollout.spec);

@@ -1,7 +1,8 @@
 /** Status in words and numbers: what the columns, the conditions and the message say about a move. */
 import { setCondition } from '../api/conditions.ts';
-import type { Condition, Hazard, Status } from '../api/status.ts';
+import type { Approved, Condition, Hazard, Status } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
+import { approvedWaves } from './approvals.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
@@ -22,6 +23,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
   const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const approved = approvedWaves(situation, status);
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   return {
     ...rest,
@@ -36,7 +38,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,
-    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave)),
+    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave, approved.get(wave.name))),
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
@@ -74,6 +76,7 @@ function waveStatus(
   status: Status,
   { step }: Wait,
   wave: PlannedWave,
+  approved: Approved | undefined,
 ): NonNullable<Status['waves']>[number] {
   const { name, scopes, hash } = wave;
   const before = status.waves?.find(known => known.name === name);
@@ -100,6 +103,7 @@ function waveStatus(
     plan: hash,
     ...(startedAt ? { startedAt } : {}),
     ...(finishedAt ? { finishedAt } : {}),
+    ...(approved ? { approved } : {}),
   };
 }
 
