@@ -102,6 +102,14 @@ const approved = z.object({
   scopes: z.array(z.string().max(127)).max(500).describe('Which ones; empty where there is no room for them.'),
 });
 
+/** Absent `since`: it has moved again, and is remembered only for what was written lately. */
+const drift = z.object({
+  scope: z.string().max(127),
+  since: time.optional().describe('Since when it is weaker than the rollout had set it; absent once it is not.'),
+  writes: z.array(time).max(3).describe('When policies of it were written to correct that, the newest ones.'),
+  asked: z.boolean().optional().describe('Somebody asked for it to be moved again.'),
+});
+
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
@@ -136,6 +144,11 @@ export const statusSchema = z.object({
   probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
+  drift: z
+    .array(drift)
+    .max(50)
+    .optional()
+    .describe('Scopes that somebody else has weakened after they had moved, and what was done about it.'),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
   settlingSince: time
     .optional()
@@ -170,6 +183,7 @@ export type StepStatus = z.output<typeof step>;
 export type Observation = z.output<typeof observation>;
 export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
+export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
 export type Approved = z.output<typeof approved>;
 export type Condition = NonNullable<Status['conditions']>[number];

@@ -16,6 +16,7 @@ import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
+import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
@@ -115,8 +116,13 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
     const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
     for (const key of keys) {
-      if (!this.#pausing.has(key) || (isOwn && key === `${namespace}/${name}`)) this.#queue.add(key);
+      if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
+      else this.#hurry(key);
     }
+  }
+
+  #hurry(key: string): void {
+    if (!this.#pausing.has(key)) this.#queue.add(key);
   }
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
@@ -153,6 +159,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       outside: new OutsideWatch({
         caches: this.#caches,
         alerts: alerts && new AlertWatch(alerts, clock),
+        budget: settings.budget && new BudgetBook(settings.budget, this.#caches.rollouts, key => this.#hurry(key)),
         clock,
       }),
       client: this.client,

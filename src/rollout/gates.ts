@@ -1,7 +1,9 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { isCorrection, lastHand } from './drift.ts';
 import { alarmed } from './gates/alerts.ts';
 import { approval } from './gates/approval.ts';
+import { overBudget } from './gates/budget.ts';
 import { frozen } from './gates/freeze.ts';
 import type { Gate } from './gates/gate.ts';
 import { phaseOf } from './gates/phase.ts';
@@ -16,7 +18,7 @@ import { deadlineOf } from './stages/deadline.ts';
 import { counted, listed, nameOf, timestamp } from './text.ts';
 
 /** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
-const GATES: readonly Gate[] = [frozen, approval, schedule, alarmed];
+const GATES: readonly Gate[] = [frozen, approval, schedule, alarmed, overBudget];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export const closedGate: Gate = (situation, step, states) => {
@@ -97,7 +99,14 @@ function hazardous(situation: Situation, step: StepStatus, states: readonly Scop
  * Somebody else changed or removed what the step stands on: they win, the step pauses. A new value of the retry
  * annotation, or an edit of the spec, begins the step anew.
  */
-export function interfered(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+export function interfered(
+  situation: Situation,
+  status: Status,
+  step: StepStatus,
+  states: readonly ScopeState[],
+): Wait | undefined {
+  // what it undoes is itself somebody's doing; what is done to it meanwhile, see `undone`
+  if (isCorrection(situation, status, step)) return undefined;
   for (const state of states) {
     const what = interference(situation, step, state);
     if (!what) continue;
@@ -126,11 +135,4 @@ function interference(situation: Situation, step: StepStatus, state: ScopeState)
       : `${key} is ${effective.mode} because of ${nameOf(decidedBy)}`;
   if (step.stage === 'Soaking') return `${key} is ${effective.mode} again because of ${nameOf(decidedBy)}`;
   return undefined;
-}
-
-/** Whoever wrote the object last, as far as it tells. */
-function lastHand({ metadata }: NonNullable<ScopeState['holder']>): string {
-  const others = (metadata.managedFields ?? []).filter(({ manager }) => manager && manager !== 'mtls-rollout');
-  const newest = others.toSorted((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
-  return newest?.manager ?? 'somebody else';
 }

@@ -88,7 +88,7 @@ export class Situation {
     const begun = Date.parse(step.startedAt);
     return step.scopes.flatMap(key => {
       const state = this.state(key);
-      return state && this.#birthOf(state.scope) <= begun ? [state] : [];
+      return state && this.birthOf(state.scope) <= begun ? [state] : [];
     });
   }
 
@@ -97,7 +97,7 @@ export class Situation {
    * clock of the API server.
    */
   beginOf(states: readonly ScopeState[]): string {
-    const births = states.map(({ scope }) => this.#birthOf(scope));
+    const births = states.map(({ scope }) => this.birthOf(scope));
     return timestamp(Math.max(this.now, ...births));
   }
 
@@ -224,7 +224,8 @@ export class Situation {
     return state;
   }
 
-  #birthOf({ namespace }: Scope): number {
+  /** When the namespace of a scope was made; 0 where that is not known. */
+  birthOf({ namespace }: Scope): number {
     const found = this.input.world.namespaces.find(({ name }) => name === namespace);
     return (found?.created ?? 0) * 1000;
   }

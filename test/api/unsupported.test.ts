@@ -15,7 +15,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
     ['spec.probes[0].plaintextTraffic.source'],
   ],
-  ['drift Correct', { drift: 'Correct' }, ['spec.drift']],
   [
     'everything that is built',
     {
@@ -39,6 +38,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
+      drift: 'Correct',
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },
       destinationRules: 'Always',
       adopt: 'Always',
@@ -48,8 +48,13 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ],
   [
     'several at once',
-    { drift: 'Correct', probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] },
-    ['spec.probes[0].when', 'spec.drift'],
+    {
+      probes: [
+        { name: 'g', workloadReadiness: {}, when: 'Guard' },
+        { name: 'p', plaintextTraffic: { source: 'Shadow' } },
+      ],
+    },
+    ['spec.probes[0].when', 'spec.probes[1].plaintextTraffic.source'],
   ],
 ];
 

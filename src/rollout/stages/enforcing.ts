@@ -21,7 +21,7 @@ const FRESH = 60_000;
 export function enforcing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
   if (states.length === 0) return doneByOthers(situation, step);
-  const disturbed = interfered(situation, step, states);
+  const disturbed = interfered(situation, status, step, states);
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const left = states.filter(state => !situation.moved(state));
   const untouched = left.length === states.length;

@@ -16,7 +16,7 @@ export function observing(situation: Situation, status: Status, step: StepStatus
   const states = situation.stepStates(step);
   if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
   const writes = states.flatMap(state => heldDown(situation.input.rollout, state) ?? []);
-  const disturbed = interfered(situation, step, states);
+  const disturbed = interfered(situation, status, step, states);
   if (disturbed && writes.length === 0) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const closed = closedGate(situation, step, states);
   if (closed) return closed;
