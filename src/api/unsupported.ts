@@ -11,8 +11,5 @@ export function unsupportedFields(spec: Spec): string[] {
 
 function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {
   const path = `spec.probes[${index}]`;
-  return [
-    [probe.when === 'Guard', `${path}.when`],
-    [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
-  ];
+  return [[probe.when === 'Guard', `${path}.when`]];
 }

@@ -11,11 +11,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   [
-    'shadow counters',
-    { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
-    ['spec.probes[0].plaintextTraffic.source'],
-  ],
-  [
     'everything that is built',
     {
       mode: 'Revert',
@@ -34,6 +29,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'e', refusedConnections: {} },
         { name: 'f', clientErrors: {} },
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
+        { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
       approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
