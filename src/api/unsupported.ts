@@ -3,7 +3,7 @@ import type { ProbeSpec, Spec } from './schema.ts';
 
 /** Paths of the fields in use whose behaviour does not exist yet; empty when the whole spec is understood. */
 export function unsupportedFields(spec: Spec): string[] {
-  const found: [boolean, string][] = [...spec.probes.flatMap(unsupportedInProbe)];
+  const found: [boolean, string][] = spec.probes.flatMap(unsupportedInProbe);
   return found.filter(([used]) => used).map(([, path]) => path);
 }
 
