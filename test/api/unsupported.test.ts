@@ -47,10 +47,10 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     {
       probes: [
         { name: 'g', workloadReadiness: {}, when: 'Guard' },
-        { name: 'p', plaintextTraffic: { source: 'Shadow' } },
+        { name: 'p', enforcement: {}, when: 'Guard' },
       ],
     },
-    ['spec.probes[0].when', 'spec.probes[1].plaintextTraffic.source'],
+    ['spec.probes[0].when', 'spec.probes[1].when'],
   ],
 ];
 
