@@ -1,0 +1,69 @@
+/** What goes wrong in a mesh, and which probe is there to see it. */
+import type { Mode } from '../../../src/istio/objects.ts';
+import { markRunning } from '../boutiqueObjects.ts';
+import { patch } from '../rollouts.ts';
+import type { Mesh } from './mesh.ts';
+import type { Watch } from './watch.ts';
+
+interface Failure {
+  /** Name of the probe. */
+  probe: string;
+  what: string;
+  /** Makes it happen; what comes back puts it right again. */
+  happens: (mesh: Mesh, watch: Watch) => Promise<() => Promise<void>>;
+  says: RegExp;
+}
+
+export const FAILURES: readonly Failure[] = [
+  {
+    probe: 'no-plaintext',
+    what: 'a plaintext client before the switch',
+    happens: async (_, watch) => {
+      await watch.load('legacy/stranger', 'open', 2);
+      return () => watch.rest('legacy/stranger', 'open');
+    },
+    says: /from legacy\/stranger to open\/server without mutual TLS/,
+  },
+  {
+    probe: 'refused',
+    what: 'a plaintext client that STRICT refuses',
+    happens: async (_, watch) => {
+      await watch.load('legacy/stranger', 'sealed', 2);
+      return () => watch.rest('legacy/stranger', 'sealed');
+    },
+    says: /to sealed\/server/,
+  },
+  {
+    probe: 'traffic',
+    what: 'a client that does not come any more',
+    happens: async (_, watch) => {
+      await watch.rest('partner/sync', 'sealed');
+      return () => watch.load('partner/sync', 'sealed', 5);
+    },
+    says: /partner\/sync → sealed\/server fell/,
+  },
+  {
+    probe: 'ready',
+    what: 'a pod that turns unready',
+    happens: async mesh => {
+      const { namespace, name, ip } = mesh.pod('sealed/server');
+      await markRunning(mesh.api, { namespace, name, ip }, { ready: false });
+      return () => markRunning(mesh.api, { namespace, name, ip });
+    },
+    says: /server-\S+ /,
+  },
+  {
+    probe: 'enforced',
+    what: 'a policy that somebody set back',
+    happens: async mesh => {
+      await sealedIs(mesh, 'PERMISSIVE');
+      return () => sealedIs(mesh, 'STRICT');
+    },
+    says: /9090/,
+  },
+];
+
+async function sealedIs(mesh: Mesh, mode: Mode): Promise<void> {
+  const path = '/apis/security.istio.io/v1/namespaces/sealed/peerauthentications/default';
+  await patch(mesh.api, path, { spec: { mtls: { mode } } });
+}
