@@ -7,13 +7,17 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from './cluster/clock.ts';
 import { HttpTransport } from './cluster/httpTransport.ts';
 import { HELP, parseFlags } from './operator/flags.ts';
+import type { AlertSource } from './operator/alertWatch.ts';
 import { startHealth } from './operator/health.ts';
 import { MtlsRolloutOperator } from './operator/operator.ts';
 import { loadSettings, type Settings } from './operator/settings.ts';
 import { PROGRAM_VERSION } from './api/version.ts';
+import { Alertmanager } from './probes/alertmanager.ts';
 import { tlsHello } from './probes/hello.ts';
+import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
+import type { RemoteOptions } from './probes/remote.ts';
 import { createLogger } from './report/logger.ts';
 
 /** A graceful stop that takes longer is ended: the lease has run out by then. */
@@ -38,24 +42,34 @@ function kubeConfigOf({ kubeconfig, context }: Settings): KubeConfig {
 }
 
 function sightOf({ prometheus }: Settings): Sight {
-  const hello = tlsHello();
+  const eyes = { hello: tlsHello(), call: httpCall };
   if (!prometheus) {
     const missing = new PrometheusError(
       'Unreachable',
       'no Prometheus is configured: set prometheus.url in the configuration of the operator',
     );
-    return { hello, query: () => Promise.reject(missing) };
+    return { ...eyes, query: () => Promise.reject(missing) };
   }
-  const { url, bearerTokenFile, caFile, timeout } = prometheus;
-  const source = new Prometheus({
+  const source = new Prometheus(remoteOf(prometheus));
+  return { ...eyes, query: (promql, time, signal) => source.query(promql, time, signal) };
+}
+
+function alertsOf({ alerts }: Settings): { alerts?: AlertSource } {
+  if (!alerts) return {};
+  const source = new Alertmanager({ ...remoteOf(alerts), matchers: alerts.matchers });
+  return { alerts: signal => source.firing(signal) };
+}
+
+/** How to reach what the configuration names; the token is read anew each time. */
+function remoteOf({ url, bearerTokenFile, caFile, timeout }: NonNullable<Settings['prometheus']>): RemoteOptions {
+  return {
     url,
     deadlineMs: timeout,
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') }),
     ...(bearerTokenFile === undefined
       ? {}
       : { bearerToken: async () => (await readFile(bearerTokenFile, 'utf8')).trim() }),
-  });
-  return { hello, query: (promql, time, signal) => source.query(promql, time, signal) };
+  };
 }
 
 function settingsOf(argv: string[]): Settings | { problems: string[] } {
@@ -79,6 +93,7 @@ async function run(settings: Settings): Promise<number> {
     transport: new HttpTransport(kubeConfigOf(settings)),
     clock: systemClock,
     sight: sightOf(settings),
+    ...alertsOf(settings),
     log,
     random: Math.random,
     identity: `${hostname()}_${randomUUID()}`,

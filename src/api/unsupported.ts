@@ -22,7 +22,5 @@ function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][
   return [
     [probe.when === 'Guard', `${path}.when`],
     [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
-    [probe.clientErrors !== undefined, `${path}.clientErrors`],
-    [probe.http !== undefined, `${path}.http`],
   ];
 }

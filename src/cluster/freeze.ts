@@ -2,7 +2,7 @@
 import { isTime } from '../api/schema/schedule.ts';
 import { fieldsOf, textOf, timeOf } from '../istio/fields.ts';
 import type { Freeze } from '../rollout/gates/freeze.ts';
-import { bounded } from '../rollout/text.ts';
+import { oneLine } from '../rollout/text.ts';
 import type { KubeObject } from './resource.ts';
 
 /** Room in a message for who, when and what lifts it. */
@@ -13,13 +13,7 @@ export function projectFreeze({ metadata, data }: KubeObject): Freeze {
   const { reason, until } = fieldsOf(data);
   return {
     namespace: metadata.namespace ?? '',
-    // one line, whatever somebody pasted
-    reason: bounded(
-      textOf(reason)
-        .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-        .trim(),
-      LONGEST_REASON,
-    ),
+    reason: oneLine(textOf(reason), LONGEST_REASON),
     since: timeOf(metadata['creationTimestamp']) ?? 0,
     ...(until === undefined ? {} : { until: endOf(textOf(until).trim()) }),
   };

@@ -6,7 +6,7 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
-import { buildProbes } from '../probes/registry.ts';
+import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
@@ -14,6 +14,7 @@ import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
+import { clusterSight } from './clusterSight.ts';
 
 export interface Observer {
   client: KubeClient;
@@ -48,7 +49,14 @@ export async function observe(
     signal,
   };
   const { probes: specs } = rollout.spec;
-  const probes = buildProbes(specs, { sight: observer.sight, preset: observer.preset, metrics }).filter(
+  const surroundings: Surroundings = {
+    sight: observer.sight,
+    preset: observer.preset,
+    metrics,
+    cluster: clusterSight(observer.client),
+    namespace: rollout.metadata.namespace,
+  };
+  const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
   );
   const timeouts = new Map(specs.map(({ name, timeout }) => [name, parseDuration(timeout)]));

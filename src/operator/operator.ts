@@ -7,21 +7,23 @@ import { KubeError } from '../cluster/errors.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import { Election } from '../cluster/lease.ts';
 import type { Log } from '../cluster/log.ts';
-import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
-import { Reporter } from '../report/reporter.ts';
+import { Reporter, toEvents, toLog } from '../report/reporter.ts';
+import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
+import { OutsideWatch } from './outside.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reported } from './rolloutWriter.ts';
+import { learnRootNamespace } from './rootNamespace.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -29,15 +31,14 @@ export interface OperatorParts {
   transport: Transport;
   clock: Clock;
   sight: Sight;
+  /** Absent: no alerts hold a step. */
+  alerts?: AlertSource;
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
   /** Of this process alone: not the name of a pod that a later process may bear too. */
   identity: string;
 }
-
-/** Between two tries to learn what the operator cannot begin without. */
-const RETRY_MS = 5_000;
 
 export class MtlsRolloutOperator extends BaseOperator {
   readonly #parts: OperatorParts;
@@ -124,7 +125,8 @@ export class MtlsRolloutOperator extends BaseOperator {
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
     void this.#election?.lost.then(() => this.#queue.stop());
-    const rootNamespace = await this.#learnRootNamespace();
+    const rootNamespace = await learnRootNamespace(this.client, this.#parts, signal);
+    this.#rootNamespace = rootNamespace;
     await Promise.all([rollouts.synced, namespaces.synced, this.#untilLookedFor()]);
     await this.#untilLeading();
     if (!signal.aborted) {
@@ -144,9 +146,14 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log } = this.#parts;
+    const { settings, clock, sight, log, alerts } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
+      outside: new OutsideWatch({
+        caches: this.#caches,
+        alerts: alerts && new AlertWatch(alerts, clock),
+        clock,
+      }),
       client: this.client,
       clock,
       rootNamespace,
@@ -159,7 +166,7 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(log, this.#events),
+      reporter: new Reporter(toLog(log), toEvents(this.#events)),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),
@@ -167,26 +174,6 @@ export class MtlsRolloutOperator extends BaseOperator {
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
     });
-  }
-
-  async #learnRootNamespace(): Promise<string> {
-    const { settings, log, clock } = this.#parts;
-    const { signal } = this.stopping;
-    if (settings.rootNamespace !== undefined) return (this.#rootNamespace = settings.rootNamespace);
-    for (let said = ''; ; ) {
-      signal.throwIfAborted();
-      try {
-        const { istioNamespace } = settings;
-        const { rootNamespace, source } = await readMeshConfiguration(this.client, istioNamespace, signal);
-        log.info('mesh root namespace', { rootNamespace, source });
-        return (this.#rootNamespace = rootNamespace);
-      } catch (error) {
-        // once for each problem, not for each try
-        if (messageOf(error) !== said) log.warn('cannot read the mesh configuration yet', { error: messageOf(error) });
-        said = messageOf(error);
-        await clock.wait(RETRY_MS, signal);
-      }
-    }
   }
 
   async #untilLookedFor(): Promise<void> {

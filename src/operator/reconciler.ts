@@ -2,27 +2,26 @@
 import { KIND, type MtlsRollout } from '../api/resource.ts';
 import type { Status } from '../api/status.ts';
 import { parseStatus } from '../api/validate.ts';
-import { KubeError } from '../cluster/errors.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
 import { Writer } from '../cluster/writer.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
-import { bounded } from '../rollout/text.ts';
-import { unableStatus } from '../rollout/unable.ts';
+import { unable } from '../rollout/unable.ts';
 import type { Decision, Input, Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
-import { performAll } from './carryOut.ts';
+import { type Outcome, performAll } from './carryOut.ts';
 import { checkFree } from './freeSlot.ts';
 import { gather, type Sources } from './gather.ts';
 import { LOOK_AGAIN_MS, lookAgain } from './lookAgain.ts';
 import { observe, type Observer } from './observe.ts';
-import { outsideOf } from './outside.ts';
+import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
 
 export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
+  outside: OutsideWatch;
   pacer: Pacer;
   /** Term of this leader. */
   epoch: () => number;
@@ -49,7 +48,7 @@ export class Reconciler {
   /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
   isEcho(namespace: string, name: string): boolean {
     const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
-    return entry !== undefined && this.#writer.echoes.isEcho(`${namespace}/${name}`, entry);
+    return entry !== undefined && this.#writer.isEcho(`${namespace}/${name}`, entry);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -59,7 +58,7 @@ export class Reconciler {
     if (!entry) {
       this.#own.delete(key);
       this.#trouble.delete(key);
-      this.#writer.echoes.forget(key);
+      this.#writer.forget(key);
       this.#options.hazards.forget(key);
       return undefined;
     }
@@ -90,14 +89,21 @@ export class Reconciler {
     if ('unseen' in input) return await this.#unable(entry, own, rollout.metadata, input.unseen, rollout.status);
     const due = roundDue(input);
     const looked = due ? await this.#withRound(input, due) : input;
-    const decision = decided({ ...looked, outside: outsideOf(this.#options.caches) });
+    const decision = await this.#decided(looked);
     if ('defect' in decision) return await this.#unable(entry, own, rollout.metadata, decision.defect, rollout.status);
     await this.#carryOut(key, entry, own, rollout, decision);
-    if (input.obstacle && decision.status.phase === 'Refused')
-      this.#announce(rollout, input.obstacle, rollout.status ?? {});
     if (decision.writes.length > 0 || decision.finalizer || input.trouble) return CATCH_UP_MS;
     const look = lookAgain(input, decision);
     return look === undefined ? undefined : Math.max(0, look - clock.now());
+  }
+
+  /** Decides on what is known; where that is not enough, asks, and decides anew. */
+  async #decided(input: Input): Promise<ReturnType<typeof decided>> {
+    const { outside, signal } = this.#options;
+    const decision = decided(outside.seen(input));
+    if ('defect' in decision || !decision.asks) return decision;
+    await outside.ask(signal);
+    return decided(outside.seen(input));
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
@@ -113,12 +119,11 @@ export class Reconciler {
     rollout: MtlsRollout,
     decision: Decision,
   ): Promise<void> {
-    const { reporter, pacer, signal, client, allowed } = this.#options;
-    const resourceVersion = await this.#writer.storeStatus(entry, own, rollout.metadata, decision.status);
-    for (const transition of decision.transitions) reporter.report(rollout, transition);
+    const { pacer, signal, client, allowed } = this.#options;
+    const resourceVersion = await this.#writer.publish(entry, own, rollout.metadata, decision);
     if (decision.finalizer) {
       const failed = await this.#writer.changeFinalizer(own, rollout, resourceVersion, decision.finalizer);
-      if (failed) this.#reportTrouble(key, rollout, failed.obstacle, failed.cause);
+      if (failed) this.#remember(key, failed);
     }
     if (decision.writes.length === 0) return void this.#trouble.delete(key);
     const writer = new Writer({ client, own, allowed });
@@ -127,7 +132,7 @@ export class Reconciler {
       await checkFree(client, write, signal);
     };
     const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) return this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
+    if (trouble) this.#remember(key, trouble);
     this.#trouble.delete(key);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
     if (outdated) throw outdated;
@@ -136,17 +141,16 @@ export class Reconciler {
   /** Nothing is restored any more: a deleted rollout must not wait. */
   async #letGo(entry: RolloutEntry, rollout: MtlsRollout): Promise<number> {
     const key = `${rollout.metadata.namespace}/${rollout.metadata.name}`;
-    const trouble = await this.#writer.changeFinalizer(this.#ownOf(key), rollout, entry.resourceVersion, 'Remove');
-    if (trouble) this.#reportTrouble(key, rollout, trouble.obstacle, trouble.cause);
-    return CATCH_UP_MS;
+    const own = this.#ownOf(key);
+    const trouble = await this.#writer.changeFinalizer(own, rollout, entry.resourceVersion, 'Remove');
+    if (!trouble) return CATCH_UP_MS;
+    return await this.#unable(entry, own, rollout.metadata, trouble.obstacle, rollout.status);
   }
 
-  #reportTrouble(key: string, rollout: MtlsRollout, obstacle: Obstacle, cause: KubeError): never {
-    const { reason, message } = obstacle;
-    const known = this.#trouble.get(key)?.message === message;
+  /** What went wrong is said by the next decision, which comes with the next try. */
+  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>): never {
     this.#trouble.set(key, obstacle);
-    if (!known) this.#options.reporter.report(rollout, { reason, message, severity: 'Warning' });
-    throw new Reported(cause.kind, message, { retryAfterMs: cause.retryAfterMs, cause });
+    throw new Reported(cause.kind, obstacle.message, { retryAfterMs: cause.retryAfterMs, cause });
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
@@ -168,16 +172,9 @@ export class Reconciler {
     obstacle: Obstacle,
     before: Status = {},
   ): Promise<number> {
-    const status = unableStatus(before, obstacle, metadata.generation, this.#options.clock.now());
-    await this.#writer.storeStatus(entry, own, metadata, status);
-    return this.#announce({ metadata }, obstacle, before) ? LOOK_SOON_MS : LOOK_AGAIN_MS;
-  }
-
-  /** Whether an obstacle is news, which is then told: it is only when the status did not say it already. */
-  #announce(rollout: Pick<MtlsRollout, 'metadata'>, { reason, message }: Obstacle, before: Status): boolean {
-    if (before.phase === 'Refused' && before.message === bounded(message)) return false;
-    this.#options.reporter.report(rollout, { reason, message: bounded(message), severity: 'Warning' });
-    return true;
+    const told = unable(before, obstacle, metadata.generation, this.#options.clock.now());
+    await this.#writer.publish(entry, own, metadata, told);
+    return told.transitions.length > 0 ? LOOK_SOON_MS : LOOK_AGAIN_MS;
   }
 
   /** Without the policies nothing can be decided, not even that a rollback is complete. */

@@ -36,25 +36,48 @@ const dnsName = z
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a lower-case DNS name: letters, digits, "-" and "."');
 const file = z.string('must be the path of a file').min(1, 'must be the path of a file');
 
-const prometheusUrl = z
-  .string('must be an address such as http://prometheus.monitoring:9090')
-  .refine(text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-    error: 'must be an http or https address such as http://prometheus.monitoring:9090',
-    abort: true,
-  })
-  .refine(text => new URL(text).username === '' && new URL(text).password === '', {
-    error: 'must not hold a user or password: use bearerTokenFile',
-    abort: true,
-  })
-  .refine(text => new URL(text).search === '' && new URL(text).hash === '', 'must not hold a query or fragment');
+function address(example: string) {
+  return z
+    .string(`must be an address such as ${example}`)
+    .refine(text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+      error: `must be an http or https address such as ${example}`,
+      abort: true,
+    })
+    .refine(text => new URL(text).username === '' && new URL(text).password === '', {
+      error: 'must not hold a user or password: use bearerTokenFile',
+      abort: true,
+    })
+    .refine(text => new URL(text).search === '' && new URL(text).hash === '', 'must not hold a query or fragment');
+}
 
-const prometheus = z.strictObject({
-  url: prometheusUrl,
+const access = {
   /** Read anew for every request, so that a rotated token needs no restart. */
   bearerTokenFile: file.optional(),
   /** PEM bundle that replaces the system's certificate authorities. */
   caFile: file.optional(),
+};
+
+const prometheus = z.strictObject({
+  url: address('http://prometheus.monitoring:9090'),
+  ...access,
   timeout: duration('10s', '100ms', '2m'),
+});
+
+const MATCHER = 'must be a matcher such as severity="critical" or alertname=~"MeshDown|MeshErrors"';
+/** Alertmanager's form with the value in quotes; a backslash in it escapes what follows. */
+const MATCHER_PATTERN = /^[a-zA-Z_][a-zA-Z0-9_]*(=|!=|=~|!~)"(?:[^"\\\n]|\\.)*"$/;
+const MATCHERS = 'must be a list of 1 to 16 matchers such as severity="critical"';
+
+const alerts = z.strictObject({
+  url: address('http://alertmanager.monitoring:9093'),
+  /** An alert that fits all of them holds every step. */
+  matchers: z
+    .array(z.string(MATCHER).max(512, 'must be at most 512 characters long').regex(MATCHER_PATTERN, MATCHER), MATCHERS)
+    .min(1, MATCHERS)
+    .max(16, MATCHERS),
+  ...access,
+  /** Shorter than an answer counts: a later one would be stale already. */
+  timeout: duration('5s', '100ms', '10s'),
 });
 
 const leaderElection = z
@@ -89,6 +112,8 @@ const log = z
 const settingsSchema = z.strictObject({
   /** Absent: the default probes go without metrics, and a probe that was asked for metrics answers Error. */
   prometheus: prometheus.optional(),
+  /** Absent: no alert holds a step. */
+  alerts: alerts.optional(),
   /** Names and labels of the mesh's metrics: Istio's standard ones, or raw Envoy counters. */
   metricsPreset: oneOf(['istio', 'envoy'], 'istio'),
   /** Google's managed control plane tells clients nothing about the policies of single workloads. */

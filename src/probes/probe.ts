@@ -1,5 +1,6 @@
 /** The one interface behind every probe. */
 import type { Observation } from '../api/status.ts';
+import type { SeenService } from '../istio/inventory/shapes.ts';
 import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
@@ -38,12 +39,43 @@ export type HelloAnswer =
   | { kind: 'Reset' } // refused or reset before any answer
   | { kind: 'Timeout' };
 
+/** One HTTP request, to an address that the operator has worked out or was configured with. */
+export interface HttpRequest {
+  method: 'GET' | 'POST';
+  /** Scheme, host and port: `http://10.96.0.11:80`. */
+  origin: string;
+  /** With its query. */
+  path: string;
+  headers: Readonly<Record<string, string>>;
+  body?: string;
+  /** For https: the authority that must have signed, or that nobody need have; the system's authorities unless given. */
+  trust?: { ca: string } | 'Anybody';
+  /** Characters of the answer that are wanted at the most; its status alone is unless given. */
+  text?: number;
+}
+
+export type HttpAnswer =
+  | { kind: 'Answer'; status: number; text: string }
+  | { kind: 'Refused' } // nothing listens
+  | { kind: 'Closed' } // reset, or closed before any answer
+  | { kind: 'Silent'; code: string } // timed out, or no way there
+  | { kind: 'NotHttp' } // something answered, but not HTTP
+  | { kind: 'NotTls'; code: string }; // no handshake, or a certificate that is not trusted
+
 /** Where probes look; the embedded cluster and tests bring their own. */
 export interface Sight {
   /** Runs an instant query at `time` (ms). Rejects with a PrometheusError. */
   query(promql: string, time: number, signal: AbortSignal): Promise<Series[]>;
   /** Sends one TLS hello (TLS 1.3, no client certificate) with these ALPN names. */
   hello(address: string, port: number, alpn: string[], signal: AbortSignal): Promise<HelloAnswer>;
+  /** Sends one request over a connection of its own, and follows no redirect. Rejects only when the signal fires. */
+  call(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>;
+}
+
+/** What probes ask of the API server. Rejects with an error whose message names the right that is missing. */
+export interface ClusterSight {
+  /** Undefined: there is none. */
+  service(namespace: string, name: string, signal: AbortSignal): Promise<SeenService | undefined>;
 }
 
 /** One element of a Prometheus instant vector. */

@@ -25,6 +25,9 @@ export type Label =
   | 'source_workload'
   | 'destination_workload_namespace'
   | 'destination_workload'
+  | 'destination_service_namespace'
+  | 'destination_service_name'
+  | 'response_code'
   | 'listener_address'
   | 'namespace'
   | 'pod';

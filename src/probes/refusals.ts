@@ -19,7 +19,7 @@ import type { Series } from './probe.ts';
 import * as promql from './promql.ts';
 import type { Matcher, Metric } from './promql.ts';
 import { covers, type ScopePods } from './scopePods.ts';
-import type { Span } from './traffic.ts';
+import { ask, type Span } from './traffic.ts';
 import { workloadOf } from './workloadNames.ts';
 
 interface Workload {
@@ -183,7 +183,3 @@ const isAmbient = (pod: Pod) => pod.mesh === 'Ambient';
 const byName = (pods: readonly Pod[]) => new Map(pods.map(pod => [`${pod.namespace}/${pod.name}`, pod]));
 
 const podOf = ({ labels }: Series) => `${labels['namespace'] ?? ''}/${labels['pod'] ?? ''}`;
-
-function ask({ sight, until, signal }: RefusalSpan, query: string): Promise<Series[]> {
-  return sight.query(query, until, signal);
-}

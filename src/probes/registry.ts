@@ -2,9 +2,11 @@
 import { kindOf, type ProbeKind } from '../api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
+import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
-import type { MetricsPreset, Probe, Sight } from './probe.ts';
+import { http } from './http.ts';
+import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
@@ -15,6 +17,9 @@ export interface Surroundings {
   preset: MetricsPreset;
   /** Whether Prometheus is configured. */
   metrics: boolean;
+  cluster: ClusterSight;
+  /** Of the rollout: what its probes name is there unless they say otherwise. */
+  namespace: string;
 }
 
 type Builder<K extends ProbeKind> = (
@@ -30,10 +35,18 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+  clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  http: (name, options, { sight, cluster, namespace }) =>
+    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
 };
 
 /** Kinds that read metrics. */
-const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set(['plaintextTraffic', 'trafficDrop', 'refusedConnections']);
+const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
+  'plaintextTraffic',
+  'trafficDrop',
+  'refusedConnections',
+  'clientErrors',
+]);
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A

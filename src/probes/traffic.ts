@@ -137,7 +137,11 @@ export async function isCounting(span: Span): Promise<boolean> {
   return answers.flat().some(({ value }) => value > 0);
 }
 
-function ask({ sight, until, signal }: Span, query: string): Promise<Series[]> {
+/** Asks for the state at the end of the span. */
+export function ask(
+  { sight, until, signal }: Pick<Span, 'sight' | 'until' | 'signal'>,
+  query: string,
+): Promise<Series[]> {
   return sight.query(query, until, signal);
 }
 

@@ -1,6 +1,14 @@
-/** Tells the world what was decided: one transition becomes one event and one log line, so that they never disagree. */
+/** Tells the world what was decided: everybody who listens gets the same record, so that no two of them disagree. */
 import { GROUP, KIND, type MtlsRollout, VERSION } from '../api/resource.ts';
-import type { Transition } from '../rollout/world.ts';
+import type { TransitionRecord } from '../rollout/world.ts';
+
+/** One thing that was decided about one rollout. */
+interface Report extends TransitionRecord {
+  rollout: { namespace: string; name: string; uid: string };
+}
+
+/** Somebody who is told. Must neither wait nor throw: a decision is not held up by who hears of it. */
+export type Listener = (report: Report) => void;
 
 /** Where log lines go; winston's logger fits. */
 interface Lines {
@@ -20,26 +28,34 @@ interface Events {
 }
 
 export class Reporter {
-  readonly #log: Lines;
-  readonly #events: Events;
+  readonly #listeners: readonly Listener[];
 
-  constructor(log: Lines, events: Events) {
-    this.#log = log;
-    this.#events = events;
+  constructor(...listeners: Listener[]) {
+    this.#listeners = listeners;
   }
 
-  report({ metadata }: Pick<MtlsRollout, 'metadata'>, transition: Transition): void {
-    const { reason, message, severity, wave, step, scopes } = transition;
+  report({ metadata }: Pick<MtlsRollout, 'metadata'>, record: TransitionRecord): void {
     const { namespace, name, uid } = metadata;
-    const fields = { rollout: `${namespace}/${name}`, reason, wave, step, scopes };
-    if (severity === 'Warning') this.#log.warn(message, fields);
-    else this.#log.info(message, fields);
-    this.#events.record({
-      regarding: { apiVersion: `${GROUP}/${VERSION}`, kind: KIND, namespace, name, uid },
+    const report = { ...record, rollout: { namespace, name, uid } };
+    for (const listener of this.#listeners) listener(report);
+  }
+}
+
+export function toLog(log: Lines): Listener {
+  return ({ rollout, reason, message, severity, wave, step, scopes }) => {
+    const fields = { rollout: `${rollout.namespace}/${rollout.name}`, reason, wave, step, scopes };
+    if (severity === 'Warning') log.warn(message, fields);
+    else log.info(message, fields);
+  };
+}
+
+export function toEvents(events: Events): Listener {
+  return ({ rollout, reason, message, severity }) =>
+    events.record({
+      regarding: { apiVersion: `${GROUP}/${VERSION}`, kind: KIND, ...rollout },
       type: severity,
       reason,
       action: reason,
       note: message,
     });
-  }
 }

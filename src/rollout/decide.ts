@@ -8,6 +8,7 @@ import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
 import type { Move, Onward, Wait } from './move.ts';
+import { inTheWay, told } from './news.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
@@ -20,12 +21,10 @@ import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
 import { reverting, rollingBack } from './stages/rollingBack.ts';
 import { soaking } from './stages/soaking.ts';
-import { timestamp } from './text.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
 
 /** More stage changes than this in one decision would be a circle. */
 const LONGEST_CHAIN = 16;
-const HISTORY = 20;
 const RUNNING: ReadonlySet<Wait['phase']> = new Set([
   'Preparing',
   'Observing',
@@ -134,11 +133,10 @@ function planOnly(situation: Situation): Wait | undefined {
 }
 
 /** The status after a stage change. */
-function moved(status: Status, move: Onward, { now, input }: Situation): Status {
-  const { step, rollback, retried, transition } = move;
+function moved(status: Status, move: Onward, { input }: Situation): Status {
+  const { step, rollback, retried } = move;
   const { step: _, phase: __, rollback: before, ...rest } = status;
   const record = rollback === undefined ? before : (rollback ?? undefined);
-  const entry = { at: timestamp(now), reason: transition.reason, message: transition.message };
   return {
     ...rest,
     ...(step ? { step } : {}),
@@ -146,22 +144,24 @@ function moved(status: Status, move: Onward, { now, input }: Situation): Status 
     // a wish is granted once, or it would be granted for ever
     ...('retried' in move ? { observedGeneration: input.rollout.metadata.generation } : {}),
     ...(retried === undefined ? {} : { retried }),
-    history: [...(status.history ?? []), entry].slice(-HISTORY),
   };
 }
 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
-  const { epoch, now } = situation.input;
+  const { epoch, now, rollout } = situation.input;
   const writes = wait.writes ?? [];
   const finalizer = finalizerFor(situation, wait);
   const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
-  const looks = [wait.nextLookAt, nextDueAt(situation.input.rollout.spec, now)].filter(time => time !== undefined);
+  const news = told(rollout.status ?? {}, stated, transitions, inTheWay(situation.input, wait.phase), now);
+  const looks = [wait.nextLookAt, nextDueAt(rollout.spec, now)].filter(time => time !== undefined);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
-    status: writes.length > 0 || finalizer ? { ...stated, epoch: Math.max(epoch, status.epoch ?? 0) } : stated,
+    status:
+      writes.length > 0 || finalizer ? { ...news.status, epoch: Math.max(epoch, status.epoch ?? 0) } : news.status,
     writes: finalizer === 'Add' ? [] : writes,
     ...(finalizer ? { finalizer } : {}),
-    transitions,
+    transitions: news.transitions,
+    ...(wait.asks ? { asks: wait.asks } : {}),
     ...(looks.length === 0 ? {} : { nextLookAt: Math.max(Math.min(...looks), now) }),
   };
 }

@@ -4,6 +4,7 @@ import type { Condition, Hazard, Status } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
+import { inTheWay } from './news.ts';
 import type { PlannedWave } from './plan.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
@@ -110,7 +111,7 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
   const drifted = [...situation.states()].filter(state => situation.drifted(state));
-  const reason = trouble?.reason ?? wait.stalled ?? wait.phase;
+  const reason = inTheWay(input, wait.phase)[0]?.reason ?? wait.stalled ?? wait.phase;
   const drift =
     drifted.length > 0
       ? `${counted(drifted.length, 'scope')} no longer as the rollout had set it, first ${drifted[0]?.key}`

@@ -1,5 +1,6 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { alarmed } from './gates/alerts.ts';
 import { frozen } from './gates/freeze.ts';
 import { phaseOf } from './gates/phase.ts';
 import type { Wait } from './move.ts';
@@ -13,7 +14,12 @@ import { counted, listed, nameOf } from './text.ts';
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return suspended(situation, step) ?? frozen(situation, step) ?? hazardous(situation, rowBroken(step), states);
+  return (
+    suspended(situation, step) ??
+    frozen(situation, step) ??
+    hazardous(situation, rowBroken(step), states) ??
+    alarmed(situation, step)
+  );
 }
 
 /** `spec.suspend` and mode Plan hold everything where it is. */

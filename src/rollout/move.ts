@@ -29,6 +29,8 @@ export interface Wait {
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];
+  /** What has to be asked before this can be decided. */
+  asks?: 'Alerts';
   nextLookAt?: number;
 }
 

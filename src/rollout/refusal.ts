@@ -6,7 +6,7 @@ import { listed } from './text.ts';
 import type { Obstacle, World } from './world.ts';
 
 export function refusal(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
-  const placed = misplaced(rollout, world) ?? misplacedException(rollout, world);
+  const placed = misplaced(rollout, world) ?? misplacedException(rollout, world) ?? misplacedProbe(rollout, world);
   return unsupported(rollout) ?? placed ?? conflicted(rollout, others, world);
 }
 
@@ -58,6 +58,16 @@ function misplacedException({ metadata, spec }: MtlsRollout, { rootNamespace }: 
         message: `exception ${name} must name the namespace of its workload: in the mesh root namespace ${rootNamespace} Istio ignores policies with a selector`,
         lasting: true,
       };
+  }
+  return undefined;
+}
+
+function misplacedProbe({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
+  if (metadata.namespace === rootNamespace) return undefined;
+  for (const { name, http } of spec.probes) {
+    if (http?.namespace === undefined || http.namespace === metadata.namespace) continue;
+    const message = `probe ${name} names namespace ${http.namespace}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;
+    return { reason: 'NotInRootNamespace', message, lasting: true };
   }
   return undefined;
 }

@@ -30,6 +30,11 @@ export function nameOf({ kind, metadata }: Pick<PeerAuthentication, 'metadata'> 
   return `${kind} ${metadata.namespace}/${metadata.name}`;
 }
 
+/** What somebody else wrote, as part of a sentence: on one line, and no longer than this. */
+export function oneLine(text: string, most: number): string {
+  return bounded(text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim(), most);
+}
+
 /** Cuts a sentence to what a status field holds; half a character would come back from the API server as another. */
 export function bounded(text: string, most = 1024): string {
   return (text.length <= most ? text : `${text.slice(0, most - 1)}…`).toWellFormed();

@@ -1,15 +1,21 @@
 /** Status of a rollout about which nothing can be decided: its spec cannot be read, or the cluster cannot be seen. */
 import { setCondition } from '../api/conditions.ts';
 import type { Condition, Status } from '../api/status.ts';
+import { told } from './news.ts';
 import { rowBroken } from './rounds.ts';
 import { bounded, timestamp } from './text.ts';
-import type { Obstacle } from './world.ts';
+import type { Decision, Obstacle } from './world.ts';
 
 /**
  * Everything that was known stays, but for the row of healthy rounds, which is broken; phase, message and conditions
  * say why nothing moves.
  */
-export function unableStatus(status: Status, obstacle: Obstacle, generation: number, now: number): Status {
+export function unable(
+  status: Status,
+  obstacle: Obstacle,
+  generation: number,
+  now: number,
+): Pick<Decision, 'status' | 'transitions'> {
   const { reason, lasting } = obstacle;
   const message = bounded(obstacle.message);
   const condition = (type: Condition['type'], holds: boolean) => ({
@@ -25,7 +31,7 @@ export function unableStatus(status: Status, obstacle: Obstacle, generation: num
     condition('Stalled', lasting),
     condition('Progressing', false),
   ];
-  return {
+  const stated: Status = {
     ...status,
     ...(status.step ? { step: rowBroken(status.step) } : {}),
     observedGeneration: generation,
@@ -37,4 +43,5 @@ export function unableStatus(status: Status, obstacle: Obstacle, generation: num
       status.conditions ?? [],
     ),
   };
+  return told(status, stated, [], [obstacle], now);
 }

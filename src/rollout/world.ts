@@ -60,7 +60,7 @@ export interface Input {
   outside?: Outside;
 }
 
-/** One thing that was decided: source of history, event, log line and metric alike. */
+/** One thing that was decided. */
 export interface Transition {
   reason: string;
   message: string;
@@ -70,13 +70,20 @@ export interface Transition {
   scopes?: string[];
 }
 
+/** The one source of history, event, log line, metric and notification. `at` is RFC 3339. */
+export interface TransitionRecord extends Transition {
+  at: string;
+}
+
 export interface Decision {
   status: Status;
   /** To be performed after the status is stored. */
   writes: Write[];
   /** To be performed after the status is stored, instead of writes. */
   finalizer?: 'Add' | 'Remove';
-  transitions: Transition[];
+  transitions: TransitionRecord[];
+  /** What has to be asked first: then the same is to be decided anew. */
+  asks?: 'Alerts';
   /** When to look again without any event; undefined: only when something changes. */
   nextLookAt?: number;
 }

@@ -1,6 +1,6 @@
 /** What the probes see when they look at the simulated mesh. */
 import type { Clock } from '../cluster/clock.ts';
-import type { HelloAnswer, Series, Sight } from '../probes/probe.ts';
+import type { HelloAnswer, HttpAnswer, Series, Sight } from '../probes/probe.ts';
 import { PrometheusError } from '../probes/prometheus.ts';
 import { answerHello } from './mesh/hello.ts';
 import type { SimulatedMesh } from './mesh/mesh.ts';
@@ -45,5 +45,10 @@ export class SimulatedSight implements Sight {
     if (answer !== undefined) return answer;
     await this.#clock.wait(this.#options.helloTimeoutMs - this.#options.roundTripMs, signal);
     return { kind: 'Timeout' };
+  }
+
+  /** The simulated mesh knows who reaches whom, and nothing of what they say. */
+  call(): Promise<HttpAnswer> {
+    return Promise.resolve({ kind: 'Silent', code: 'simulated' });
   }
 }

@@ -17,8 +17,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
-  ['clientErrors', { probes: [{ name: 'c', clientErrors: {} }] }, ['spec.probes[0].clientErrors']],
-  ['http', { probes: [{ name: 'h', http: { service: 's', port: 80, path: '/' } }] }, ['spec.probes[0].http']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
@@ -38,6 +36,8 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
         { name: 'e', refusedConnections: {} },
+        { name: 'f', clientErrors: {} },
+        { name: 'g', http: { service: 's', port: 80, path: '/' } },
       ],
       analysis: { failureLimit: 2 },
       rollback: { onFailure: 'Pause', extent: 'All', retries: 2 },

@@ -72,6 +72,12 @@ describe('reasons', () => {
   });
 });
 
+/** Parts of the configuration that have defaults only where they are there. */
+const WITHIN: Readonly<Record<string, object>> = {
+  prometheus: { url: 'http://prometheus:9090' },
+  alerts: { url: 'http://alertmanager:9093', matchers: ['severity="critical"'] },
+};
+
 describe('the table of settings', () => {
   const rows = tableRows(KEYS).map(([name = '', fallback = '']) => [codesIn(name)[0] ?? '', fallback] as const);
   const documented = new Map(rows.filter(([name]) => !name.startsWith('--')));
@@ -84,8 +90,8 @@ describe('the table of settings', () => {
     for (const [key, fallback] of documented) {
       const [code] = codesIn(fallback);
       if (code === undefined) continue;
-      // Prometheus has defaults only where there is one
-      const base = key.startsWith('prometheus.') ? { prometheus: { url: 'http://prometheus:9090' } } : {};
+      const [part = ''] = key.split('.');
+      const base = part in WITHIN ? { [part]: WITHIN[part] } : {};
       assert.deepEqual(settingsOf(withKey(base, key, load(code))), settingsOf(base), key);
       assert.notEqual(valueAt(settingsOf(base), key), undefined, key);
     }

@@ -6,6 +6,7 @@ import { buildCrd } from '../../src/api/crd.ts';
 import type { Status } from '../../src/api/status.ts';
 import { KubeError } from '../../src/cluster/errors.ts';
 import type { KubeRequest, KubeResponse, KubeStream } from '../../src/cluster/transport.ts';
+import type { AlertSource } from '../../src/operator/alertWatch.ts';
 import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
 import type { Sight } from '../../src/probes/probe.ts';
@@ -79,6 +80,8 @@ export class Bench {
   readonly running = new Set<Running>();
   meddle: Meddle | undefined;
   meddleStream: MeddleStream | undefined;
+  /** Where operators that are started from now on learn of alerts; none are configured while it is undefined. */
+  alerts: AlertSource | undefined;
   /** What operators look at that are started from now on, instead of the scripted sight. */
   otherSight: Sight | undefined;
   /** Revision at which the scene was complete; what comes later is the operators' doing, or the test's. */
@@ -113,6 +116,7 @@ export class Bench {
       transport: wire,
       clock,
       sight: this.otherSight ?? this.sight,
+      ...(this.alerts ? { alerts: this.alerts } : {}),
       log,
       random: randomFrom(11),
       identity,

@@ -64,6 +64,7 @@ describe('the operator’s own hellos to a TCP service', () => {
     const blind = (sight: Sight): Sight => ({
       query: (promql, ...rest) => sight.query(promql.replaceAll(/istio_tcp_\w+_bytes_total/g, 'not_there'), ...rest),
       hello: (...asked) => sight.hello(...asked),
+      call: (...asked) => sight.call(...asked),
     });
     const { bench } = await play(blind);
     assert.equal(bench.status().phase, 'RolledBack');

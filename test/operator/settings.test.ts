@@ -45,6 +45,12 @@ describe('settings', () => {
     assert.deepEqual(settings(yaml).prometheus, { url: 'https://prometheus.monitoring:9090/base', timeout: 3000 });
   });
 
+  it('takes matchers in the form of Alertmanager', () => {
+    const matchers = ['severity="critical"', 'alertname=~"MeshDown|5xx.*"', 'team!="a b"', 'note!~"say \\"no\\""'];
+    const { alerts } = settings(JSON.stringify({ alerts: { url: 'https://alerts:9093', matchers } }));
+    assert.deepEqual(alerts, { url: 'https://alerts:9093', matchers, timeout: 5000 });
+  });
+
   it('lets flags win over the file, and the file over the defaults', () => {
     const file = 'log: {level: warn, format: text}\nhealth: {port: 9000}';
     assert.deepEqual(settings(file).log, { level: 'warn', format: 'text' });
@@ -65,8 +71,8 @@ describe('settings', () => {
     assert.equal(both.context, 'c');
   });
 
-  const refused: [text: string, problem: RegExp][] = [
-    ['apiRte: 3', /^apiRte: unknown key; allowed here: prometheus, metricsPreset, .*apiRate/],
+  const refused: [text: string, ...problems: RegExp[]][] = [
+    ['apiRte: 3', /^apiRte: unknown key; allowed here: prometheus, alerts, metricsPreset, .*apiRate/],
     ['health: {prt: 1}', /^health\.prt: unknown key; allowed here: address, port$/],
     ['leaderElection: {lease: 1s}', /^leaderElection\.lease: unknown key; allowed here: enabled, .*leaseDuration/],
     [
@@ -95,6 +101,21 @@ describe('settings', () => {
       /^prometheus\.timeout: must be a duration from 100ms to 2m, such as 10s$/,
     ],
     ['prometheus: {url: "http://p", timeout: soon}', /^prometheus\.timeout: must be a duration/],
+    [
+      'alerts: {}',
+      /^alerts\.url: must be an address such as http:\/\/alertmanager/,
+      /^alerts\.matchers: must be a list/,
+    ],
+    ['alerts: {url: "ftp://a", matchers: [\'a="b"\']}', /^alerts\.url: must be an http or https address/],
+    ['alerts: {url: "http://a", matchers: []}', /^alerts\.matchers: must be a list of 1 to 16 matchers/],
+    ['alerts: {url: "http://a", matchers: severity}', /^alerts\.matchers: must be a list of 1 to 16 matchers/],
+    ['alerts: {url: "http://a", matchers: [severity]}', /^alerts\.matchers\.0: must be a matcher such as severity="cr/],
+    ['alerts: {url: "http://a", matchers: [\'a=b\']}', /^alerts\.matchers\.0: must be a matcher/],
+    ['alerts: {url: "http://a", matchers: [\'a="b" or c="d"\']}', /^alerts\.matchers\.0: must be a matcher/],
+    [
+      'alerts: {url: "http://a", matchers: [\'a="b"\'], timeout: 1m}',
+      /^alerts\.timeout: must be a duration from 100ms to 10s/,
+    ],
     ['rootNamespace: Istio_System', /^rootNamespace: must be a lower-case DNS name/],
     ['- a\n- b', /^configuration file: must be a map of keys/],
     ['just words', /^configuration file: must be a map of keys/],
@@ -102,11 +123,11 @@ describe('settings', () => {
     ['apiRate: 1\n---\napiRate: 2', /^configuration file: must be one document/],
     ['apiRate: 1\napiRate: 2', /^configuration file, line 2: not valid YAML: duplicated mapping key/],
   ];
-  for (const [text, problem] of refused) {
+  for (const [text, ...wanted] of refused) {
     it(`refuses ${JSON.stringify(text)}`, () => {
       const found = problems(text);
-      assert.equal(found.length, 1, found.join('\n'));
-      assert.match(found[0]!, problem);
+      assert.equal(found.length, wanted.length, found.join('\n'));
+      for (const [index, problem] of wanted.entries()) assert.match(found[index]!, problem);
     });
   }
 

@@ -2,7 +2,7 @@
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type { Mode, PeerAuthentication } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
-import type { HelloAnswer, Series, Sight } from '../../src/probes/probe.ts';
+import type { HelloAnswer, HttpAnswer, HttpRequest, Series, Sight } from '../../src/probes/probe.ts';
 import type { EmbeddedCluster } from '../../src/sim/server/server.ts';
 import { POLICY_API, PORT, ROOT } from './scene.ts';
 
@@ -12,6 +12,9 @@ export class ScriptedSight implements Sight {
   plaintext: (namespace: string) => number = () => 0;
   /** Thrown by every query while it is set. */
   trouble: Error | undefined;
+
+  /** What a Service answers. */
+  answer: (request: HttpRequest) => HttpAnswer = () => ({ kind: 'Answer', status: 200, text: '' });
 
   constructor(cluster: EmbeddedCluster) {
     this.#cluster = cluster;
@@ -37,6 +40,10 @@ export class ScriptedSight implements Sight {
     const spiffe = `spiffe://cluster.local/ns/${namespace}/sa/default`;
     const strict = this.mode(namespace, port) === 'STRICT';
     return Promise.resolve(strict ? { kind: 'Certificate', spiffe, validTo: undefined } : { kind: 'Plaintext' });
+  }
+
+  call(request: HttpRequest): Promise<HttpAnswer> {
+    return Promise.resolve(this.answer(request));
   }
 
   /** Mode of a port of a namespace's pod, of the application's unless another is named. */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import {
@@ -9,28 +8,21 @@ import {
   type PrometheusFault,
   type PrometheusOptions,
 } from '../../src/probes/prometheus.ts';
+import { json, Loopback } from './loopback.ts';
 
 const CANARY = 'canary-7f3a';
 const MIB = 1024 * 1024;
 
 describe('asking Prometheus', () => {
-  const servers: Server[] = [];
+  const loopback = new Loopback();
   const clients: Prometheus[] = [];
 
   afterEach(async () => {
     await Promise.all(clients.splice(0).map(client => client.close()));
-    for (const server of servers.splice(0)) {
-      server.closeAllConnections();
-      await new Promise(done => server.close(done));
-    }
+    await loopback.close();
   });
 
-  async function listen(listener: RequestListener): Promise<string> {
-    const server = createServer(listener);
-    servers.push(server);
-    await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
+  const listen = (listener: RequestListener) => loopback.listen(listener);
 
   function clientOf(url: string, options: Partial<PrometheusOptions> = {}): Prometheus {
     const made = new Prometheus({ url, ...options });
@@ -42,10 +34,6 @@ describe('asking Prometheus', () => {
     return clientOf(await listen(listener), options).query('up', 1_700_000_000_123, AbortSignal.timeout(20_000));
   }
 
-  const json =
-    (body: string | Buffer, status = 200, headers: Record<string, string> = {}): RequestListener =>
-    (_, answer) =>
-      answer.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
   const vector = (...result: unknown[]) =>
     JSON.stringify({ status: 'success', data: { resultType: 'vector', result } });
   const one = { metric: { pod: 'a' }, value: [1, '3.5'] };
@@ -230,7 +218,7 @@ describe('asking Prometheus', () => {
   it('says that nothing listens, or that a token cannot be read', async () => {
     const query = (url: string, options = {}) => clientOf(url, options).query('up', 0, AbortSignal.timeout(10_000));
     const free = await listen(() => {});
-    await new Promise(done => servers.pop()!.close(done));
+    await loopback.close();
     await fault(query(free), 'Unreachable', /^Prometheus at 127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/);
     const bearerToken = () => Promise.reject(new Error(CANARY));
     await fault(query(free, { bearerToken }), 'Refused', /the token for .* cannot be read/);

@@ -19,7 +19,7 @@ import { look, pod } from './scene.ts';
 import { skipBecause } from '../project/skip.ts';
 
 const FOUND = spawnSync('prometheus', ['--version']).status === 0;
-const NEVER = () => Promise.reject(new Error('no hello expected'));
+const NEVER = () => Promise.reject(new Error('only queries expected'));
 
 describe('a real Prometheus', function () {
   this.timeout(60_000);
@@ -73,7 +73,7 @@ describe('a real Prometheus', function () {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     client = new Prometheus({ url: `http://127.0.0.1:${port}` });
-    sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER };
+    sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER, call: NEVER };
   }
 
   /** Waits for whole scrapes that began after now, and for Prometheus to have stored them. */

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { specSchema, type ProbeSpec } from '../../src/api/schema.ts';
 import { buildProbes } from '../../src/probes/registry.ts';
-import { metrics } from './scene.ts';
+import { blindCluster, metrics } from './scene.ts';
 
 const sight = metrics(() => []);
+const around = { sight, cluster: blindCluster, namespace: 'shop' };
 const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
 const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
-  buildProbes(specs, { sight, preset: 'istio', metrics: haveMetrics }).map(probe => probe.name);
+  buildProbes(specs, { ...around, preset: 'istio', metrics: haveMetrics }).map(probe => probe.name);
 
 describe('probes of a spec', () => {
   it('are the safe default set where none is given', () => {
@@ -15,29 +16,25 @@ describe('probes of a spec', () => {
 
   it('leave out what needs metrics where there are none, but never what the author named', () => {
     assert.deepEqual(names([], false), ['enforced', 'ready']);
-    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections'])
+    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections', 'clientErrors'])
       assert.deepEqual(names(parse([{ name: 'mine', [kind]: {} }]), false), ['mine']);
   });
 
   it('cover every kind of round with the default set', () => {
-    const rounds = buildProbes([], { sight, preset: 'istio', metrics: true }).flatMap(probe => probe.rounds);
+    const rounds = buildProbes([], { ...around, preset: 'istio', metrics: true }).flatMap(probe => probe.rounds);
     assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Soak']);
   });
 
   it('count refused connections only where the author asks for it, with both kinds of metrics', () => {
     const refused = parse([{ name: 'refused', refusedConnections: {} }]);
     for (const preset of ['istio', 'envoy'] as const) {
-      const [probe, ...others] = buildProbes(refused, { sight, preset, metrics: true });
+      const [probe, ...others] = buildProbes(refused, { ...around, preset, metrics: true });
       assert.deepEqual([probe?.name, probe?.rounds, others], ['refused', ['Soak'], []]);
     }
   });
 
   it('are never half built', () => {
-    const unbuilt = [
-      { name: 'a', clientErrors: {} },
-      { name: 'a', plaintextTraffic: { source: 'Shadow' } },
-      { name: 'a', http: { service: 'web', port: 80, path: '/' } },
-    ];
+    const unbuilt = [{ name: 'a', plaintextTraffic: { source: 'Shadow' } }];
     for (const probe of unbuilt)
       assert.throws(() => names(parse([probe]), true), /probe a is of a kind that is not built/);
   });

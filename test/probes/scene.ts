@@ -1,6 +1,6 @@
 /** Pods, looks and answers for the tests of probes. */
 import type { Pod } from '../../src/istio/objects.ts';
-import type { Look, Series, Sight } from '../../src/probes/probe.ts';
+import type { ClusterSight, Look, Series, Sight } from '../../src/probes/probe.ts';
 import type { Scope } from '../../src/rollout/scope.ts';
 
 export const NOW = Date.parse('2026-11-22T10:00:00Z');
@@ -49,6 +49,11 @@ export function look(pods: Pod[], given: Partial<Look> = {}): Look {
   };
 }
 
+/** An API server that nobody may ask. */
+export const blindCluster: ClusterSight = {
+  service: () => Promise.reject(new Error('no question to the API server expected')),
+};
+
 export interface Asked {
   query: string;
   time: number;
@@ -65,6 +70,7 @@ export function metrics(answer: (query: string, time: number) => Series[] | Erro
       return given instanceof Error ? Promise.reject(given) : Promise.resolve(given);
     },
     hello: () => Promise.reject(new Error('no hello expected')),
+    call: () => Promise.reject(new Error('no request expected')),
   };
 }
 

@@ -29,6 +29,7 @@ export type Event =
   | { kind: 'retry' }
   | { kind: 'leader' }
   | { kind: 'obstacle'; there: boolean }
+  | { kind: 'trouble'; there: boolean }
   | Foreign;
 
 /** `lost`: neither status nor writes; a number: the status and so many writes; `race`: somebody else comes between. */
@@ -214,6 +215,10 @@ export function events(others: boolean): fc.Arbitrary<Event[]> {
     { arbitrary: fc.constant<Event>({ kind: 'leader' }), weight: 1 },
     {
       arbitrary: fc.record({ kind: fc.constant('obstacle' as const), there: fc.constantFrom(true, false, false) }),
+      weight: 1,
+    },
+    {
+      arbitrary: fc.record({ kind: fc.constant('trouble' as const), there: fc.constantFrom(true, false, false) }),
       weight: 1,
     },
     { arbitrary: foreign, weight: others ? 3 : 0 },

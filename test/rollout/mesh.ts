@@ -13,6 +13,7 @@ import type {
   Workload,
 } from '../../src/istio/objects.ts';
 import { policiesOf } from '../../src/istio/policies.ts';
+import type { Outside } from '../../src/rollout/gates/outside.ts';
 import type { Findings } from '../../src/rollout/findings.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
 import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
@@ -46,6 +47,8 @@ export class TestMesh {
   judge: Judge = () => 'Healthy';
   obstacle: Obstacle | undefined;
   trouble: Obstacle | undefined;
+  /** What the cluster says; undefined: nobody asks it. */
+  outside: Outside | undefined;
   epoch = 1;
   #spec: SpecInput;
   #revision = 0;
@@ -182,6 +185,7 @@ export class TestMesh {
       metrics: this.metrics,
       ...(this.obstacle ? { obstacle: this.obstacle } : {}),
       ...(this.trouble ? { trouble: this.trouble } : {}),
+      ...(this.outside ? { outside: this.outside } : {}),
     };
     const due = roundDue(input);
     return due ? { ...input, round: this.#round(due.kind, due.step.scopes, due.names) } : input;

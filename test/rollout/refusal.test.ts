@@ -58,6 +58,18 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, ROOT)?.reason, 'InRootNamespace');
     assert.equal(refused('cart', { namespace: {} }, 'cart'), undefined);
     assert.equal(refused('cart', { namespace: {} }), undefined);
+  });
+
+  it('for a probe that asks a Service of another namespace, but in the root namespace', () => {
+    const refused = (home: string, target: Target, namespace?: string) => {
+      const http = { service: 'web', port: 80, path: '/', namespace };
+      return refusal(rollout(1, home, target, { probes: [{ name: 'smoke', http }] }), [], world);
+    };
+    assert.match(refused('cart', { namespace: {} }, 'other')?.message ?? '', /^probe smoke names namespace other, .*;/);
+    assert.equal(refused('cart', { namespace: {} }, 'other')?.reason, 'NotInRootNamespace');
+    assert.equal(refused('cart', { namespace: {} }, 'cart'), undefined);
+    assert.equal(refused('cart', { namespace: {} }), undefined);
+    assert.equal(refused(ROOT, { mesh: {} }, 'other'), undefined);
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import { type Phase, type Status, statusSchema } from '../../src/api/status.ts';
 import { decide } from '../../src/rollout/decide.ts';
-import { unableStatus } from '../../src/rollout/unable.ts';
+import { unable as unableTo } from '../../src/rollout/unable.ts';
 import { TestMesh } from './mesh.ts';
 import { meshIn, RUNNING, shopMesh } from './stages.ts';
 
@@ -210,7 +210,12 @@ describe('status', () => {
 
   it('of a rollout that cannot be read keeps what was known and says why nothing moves', () => {
     const { status } = meshIn('Soaking');
-    const unable = unableStatus(status, { reason: 'Invalid', message: 'spec.target: give one', lasting: true }, 4, 0);
+    const { status: unable } = unableTo(
+      status,
+      { reason: 'Invalid', message: 'spec.target: give one', lasting: true },
+      4,
+      0,
+    );
     assert.deepEqual(unable.step, status.step);
     assert.deepEqual(
       [unable.phase, unable.message, unable.observedGeneration],

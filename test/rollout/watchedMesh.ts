@@ -9,6 +9,7 @@ import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
 import { ROOT } from './mesh.ts';
+import { assertOneStory } from './oneStory.ts';
 import { ServedMesh } from './servedMesh.ts';
 import { pinOf } from '../../src/rollout/pins.ts';
 import {
@@ -83,6 +84,9 @@ export class WatchedMesh {
       case 'obstacle':
         mesh.obstacle = event.there ? { reason: 'Conflicted', message: 'another rollout', lasting: true } : undefined;
         return;
+      case 'trouble':
+        mesh.trouble = event.there ? { reason: 'WriteForbidden', message: 'may not patch', lasting: true } : undefined;
+        return;
       case 'namespacePolicy':
       case 'deletePolicies':
       case 'meshPolicy':
@@ -97,6 +101,7 @@ export class WatchedMesh {
   /** From now on nothing fails, and nobody interferes. */
   calm(): void {
     this.mesh.obstacle = undefined;
+    this.mesh.trouble = undefined;
     this.mesh.judge = () => 'Healthy';
   }
 
@@ -138,6 +143,7 @@ export class WatchedMesh {
     const decision = decide(input);
     assert.deepEqual(decide(input), decision, 'the same input, the same answer');
     assert.deepEqual(statusSchema.safeParse(decision.status).error?.issues, undefined);
+    assertOneStory(mesh.status, decision, input.trouble !== undefined);
     for (const write of decision.writes) assertAllowed(write, input);
     for (const write of decision.writes) assertPinAllowed(write, input.world);
     if (outcome === 'lost') return;

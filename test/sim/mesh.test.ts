@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { DestinationRule, PeerAuthentication } from '../../src/istio/objects.ts';
+import type { PeerAuthentication } from '../../src/istio/objects.ts';
 import { meshPod } from '../../src/sim/mesh/pod.ts';
 import { SimulatedPrometheus } from '../../src/sim/prometheus.ts';
-import { ARRIVED, call, pod, policy, POD_IPS, PORTS, scene, START } from './scene.ts';
+import { ARRIVED, call, pod, policy, POD_IPS, PORTS, rule, scene, START } from './scene.ts';
 
 type Met = 'mutualTls' | 'plaintext' | 'refused' | 'failed';
 
@@ -67,15 +67,6 @@ const MODES: { title: string; policy: PeerAuthentication | undefined; legacy: Me
     client: ['mutualTls', 'mutualTls', 'mutualTls'],
   },
 ];
-
-function rule(mode: 'DISABLE' | 'SIMPLE' | 'ISTIO_MUTUAL', host = 'server'): DestinationRule {
-  return {
-    apiVersion: 'networking.istio.io/v1',
-    kind: 'DestinationRule',
-    metadata: { name: 'rule', namespace: 'demo', creationTimestamp: new Date(START).toISOString() },
-    spec: { host, trafficPolicy: { tls: { mode } } },
-  };
-}
 
 describe('SimulatedMesh: who is served', () => {
   for (const { title, policy: written, legacy, client } of MODES) {

@@ -1,5 +1,5 @@
 /** A small mesh for tests: the pods of the bed on which the tables were measured, and traffic between them. */
-import type { Mode, PeerAuthentication, PolicyMode } from '../../src/istio/objects.ts';
+import type { DestinationRule, Mode, PeerAuthentication, PolicyMode } from '../../src/istio/objects.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
 import type { Call } from '../../src/sim/mesh/call.ts';
 import { type MeshOptions, SimulatedMesh } from '../../src/sim/mesh/mesh.ts';
@@ -61,6 +61,15 @@ export function policy(
         portLevelMtls: Object.fromEntries(Object.entries(ports).map(([port, is]) => [port, { mode: is }])),
       }),
     },
+  };
+}
+
+export function rule(mode: 'DISABLE' | 'SIMPLE' | 'ISTIO_MUTUAL', host = 'server'): DestinationRule {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: 'rule', namespace: 'demo', creationTimestamp: new Date(START).toISOString() },
+    spec: { host, trafficPolicy: { tls: { mode } } },
   };
 }
 

@@ -39,6 +39,7 @@ export function seenService(raw: unknown): SeenService {
     annotations: labelsOf(meta['annotations']),
     type: textOf(spec['type']) || 'ClusterIP',
     headless: spec['clusterIP'] === 'None',
+    clusterIp: spec['clusterIP'] === 'None' ? '' : textOf(spec['clusterIP']),
     externalName: textOf(spec['externalName']),
     externalIps: texts(spec['externalIPs']),
     selector: labelsOf(spec['selector']),

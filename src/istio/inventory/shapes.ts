@@ -60,6 +60,8 @@ export interface SeenService {
   annotations: Record<string, string>;
   type: string;
   headless: boolean;
+  /** Empty where it has none. */
+  clusterIp: string;
   /** The name that it stands for, where its type is ExternalName. */
   externalName: string;
   externalIps: string[];

@@ -60,6 +60,7 @@ export async function openScene({ clock, objects, log }: SceneOptions): Promise<
     sight: {
       query: (promql, time, signal) => source.query(promql, time, signal),
       hello: (...asked) => simulated.hello(...asked),
+      call: () => simulated.call(),
     },
     log,
     random: Math.random,

@@ -79,6 +79,24 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].http.path: must begin with "/"',
   },
   {
+    rule: 'path of http in one line of a request',
+    good: probe({ http: { service: 'frontend', port: 80, path: '/cart?id=1&full' } }),
+    bad: probe({ http: { service: 'frontend', port: 80, path: '/ HTTP/1.1' } }),
+    problem: 'spec.probes[0].http.path: must begin with "/" and hold no space',
+  },
+  {
+    rule: 'form of the expected status',
+    good: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '204' } }),
+    bad: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '2xx' } }),
+    problem: 'spec.probes[0].http.expectStatus: must be a status such as "204", or a range',
+  },
+  {
+    rule: 'range of expected statuses',
+    good: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '200-200' } }),
+    bad: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '399-200' } }),
+    problem: 'spec.probes[0].http.expectStatus: the range must begin with its lowest status',
+  },
+  {
     rule: 'shortest interval',
     good: analysis({ interval: '1s' }),
     bad: analysis({ interval: '999ms' }),

@@ -3,6 +3,7 @@ import type { Observation } from '../../../src/api/status.ts';
 import type { Pod } from '../../../src/istio/objects.ts';
 import { projectPod } from '../../../src/istio/pods.ts';
 import { tlsHello } from '../../../src/probes/hello.ts';
+import { httpCall } from '../../../src/probes/httpCall.ts';
 import type { Look, Probe, Sight } from '../../../src/probes/probe.ts';
 import { Prometheus } from '../../../src/probes/prometheus.ts';
 import { look } from '../../probes/scene.ts';
@@ -20,6 +21,7 @@ export function sightOf(mesh: Mesh): Sight & { close(): Promise<void> } {
   return {
     query: (promql, time, signal) => prometheus.query(promql, time, signal),
     hello: tlsHello(),
+    call: httpCall,
     close: () => prometheus.close(),
   };
 }

@@ -1,9 +1,37 @@
 /** Probes that call something of the author's. */
 import { z } from 'zod';
 import { containerPort, dnsLabel } from '../field.ts';
+import { ruled } from '../rule.ts';
+
+const statuses = ruled(
+  z
+    .string()
+    .max(7)
+    .regex(/^[1-5][0-9]{2}(-[1-5][0-9]{2})?$/, 'must be a status such as "204", or a range such as "200-299"'),
+  {
+    cel: 'self.size() < 7 || self.substring(0, 3) <= self.substring(4, 7)',
+    holds: range => range.length < 7 || range.slice(0, 3) <= range.slice(4),
+    message: 'the range must begin with its lowest status',
+  },
+);
 
 export const http = z.strictObject({
   service: dnsLabel.describe('Name of the Service.'),
+  namespace: dnsLabel
+    .optional()
+    .describe('Of the Service. Only in the mesh root namespace; unless given, the namespace of this object.'),
   port: containerPort.describe('Port of the Service.'),
-  path: z.string().min(1).max(1024).regex(/^\//, 'must begin with "/"').describe('Path of the request.'),
+  path: z
+    .string()
+    .min(1)
+    .max(1024)
+    .regex(/^\/[!"$-~]*$/, 'must begin with "/" and hold no space, no "#" and nothing beyond ASCII')
+    .describe('Path of the request, with its query.'),
+  scheme: z
+    .enum(['HTTP', 'HTTPS'])
+    .default('HTTP')
+    .describe('HTTPS takes any certificate, as the probes of the kubelet do.'),
+  expectStatus: statuses
+    .default('200-399')
+    .describe('Statuses that are healthy: one, or a range. A redirect is an answer, and is not followed.'),
 });

@@ -19,7 +19,7 @@ export const kinds = {
     .optional()
     .describe('Plaintext connections that STRICT refused, as the proxies of the scope count them.'),
   clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
-  http: http.optional().describe('A request to a Service of the namespace of this object.'),
+  http: http.optional().describe('A request from the operator, which is outside the mesh, to a Service.'),
 };
 
 export type ProbeKind = keyof typeof kinds;

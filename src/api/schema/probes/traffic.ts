@@ -42,6 +42,17 @@ export const refusedConnections = z.strictObject({
 });
 
 export const clientErrors = z.strictObject({
-  window: duration('2m', ['1s', '720h'], 'How far a look goes back.'),
-  maxPercent: z.int32().min(0).max(100).default(1).describe('Share of errors, in percent, that is still healthy.'),
+  window: duration('2m', ['1s', '720h'], 'How far a look goes back, never beyond the change.'),
+  maxPercent: z
+    .int32()
+    .min(0)
+    .max(100)
+    .default(1)
+    .describe('Share of failed calls, in percent above that of before the change, that is still healthy.'),
+  minRequests: z
+    .int32()
+    .min(0)
+    .max(1_000_000_000)
+    .default(20)
+    .describe('Fewer requests and connections of mesh clients than this in the window are no evidence.'),
 });
