@@ -1,7 +1,7 @@
 /** What goes wrong in a mesh, and which probe is there to see it. */
 import type { Mode } from '../../../src/istio/objects.ts';
-import { markRunning } from '../boutiqueObjects.ts';
-import { patch } from '../rollouts.ts';
+import { apply, markRunning } from '../boutiqueObjects.ts';
+import { patch, remove } from '../rollouts.ts';
 import type { Mesh } from './mesh.ts';
 import type { Watch } from './watch.ts';
 
@@ -41,6 +41,18 @@ export const FAILURES: readonly Failure[] = [
       return () => watch.load('partner/sync', 'sealed', 5);
     },
     says: /partner\/sync → sealed\/server fell/,
+  },
+  {
+    probe: 'clients',
+    what: 'a rule by which clients of the mesh speak plaintext',
+    happens: async mesh => {
+      const path = '/apis/networking.istio.io/v1/namespaces/sealed/destinationrules/plain';
+      const spec = { host: 'server.sealed.svc.cluster.local', trafficPolicy: { tls: { mode: 'DISABLE' } } };
+      const metadata = { namespace: 'sealed', name: 'plain' };
+      await apply(mesh.api, { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec });
+      return () => remove(mesh.api, path);
+    },
+    says: /client/,
   },
   {
     probe: 'ready',

@@ -1,6 +1,9 @@
 /** The probes of the operator over one mesh: what each looks at, and the load that should make none of them cry. */
 import { type ProbeSpec, specSchema, type SpecInput } from '../../../src/api/schema.ts';
 import type { Observation } from '../../../src/api/status.ts';
+import { KubeClient } from '../../../src/cluster/client.ts';
+import { systemClock } from '../../../src/cluster/clock.ts';
+import { clusterSight } from '../../../src/operator/clusterSight.ts';
 import type { Look, Probe } from '../../../src/probes/probe.ts';
 import { buildProbes } from '../../../src/probes/registry.ts';
 import { observe, podsIn, sightOf } from './looks.ts';
@@ -15,6 +18,7 @@ const SPECS: SpecInput['probes'] = [
   { name: 'ready', workloadReadiness: {} },
   { name: 'traffic', trafficDrop: { window: WINDOW, minRequests: 20 } },
   { name: 'refused', refusedConnections: { window: WINDOW } },
+  { name: 'clients', clientErrors: { window: WINDOW } },
 ];
 
 export const PROBES: readonly ProbeSpec[] = specSchema.shape.probes.parse(SPECS);
@@ -29,7 +33,9 @@ export class Watch {
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#sight = sightOf(mesh);
-    const probes = buildProbes(PROBES, { sight: this.#sight, preset: 'istio', metrics: true });
+    const cluster = clusterSight(new KubeClient(mesh.api, systemClock));
+    const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, namespace: 'sealed' } as const;
+    const probes = buildProbes(PROBES, around);
     this.#probes = new Map(probes.map(probe => [probe.name, probe]));
   }
 
