@@ -2,19 +2,29 @@
  * Reads an inventory from a cluster: of the namespaces at hand everything that hazards look at, of the others only what
  * may call them. Lists are paged, and cut down while they are read; what may not be read is noted.
  */
-import { type Ground, type Inventory, InventoryBuilder, type Unseen } from '../istio/inventory/inventory.ts';
+import {
+  DEFAULT_MESH,
+  type Ground,
+  type Inventory,
+  InventoryBuilder,
+  type Unseen,
+} from '../istio/inventory/inventory.ts';
 import { INVENTORY_KINDS, type InventoryKind, type KindName } from '../istio/inventory/kinds.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './errors.ts';
 import { type Resource, resourceName } from './resource.ts';
 
-/** What is read once, wherever it is: it has no namespace, or leads from one to others. Templates may be clients. */
-const EVERYWHERE: readonly KindName[] = [
-  'IngressClass',
+/** What says whom the API server calls. */
+const CALLED: readonly KindName[] = [
   'ValidatingWebhookConfiguration',
   'MutatingWebhookConfiguration',
   'CustomResourceDefinition',
   'APIService',
+];
+/** What is read once, wherever it is: it has no namespace, or leads from one to others. Templates may be clients. */
+const EVERYWHERE: readonly KindName[] = [
+  'IngressClass',
+  ...CALLED,
   'ServiceMonitor',
   'PodMonitor',
   'Sidecar',
@@ -58,9 +68,28 @@ export async function readInventory(
   ground: Ground,
   signal?: AbortSignal,
 ): Promise<Inventory> {
+  return await readParts(client, partsFor(namespaces), ground, signal);
+}
+
+/** What the API server calls in the cluster. Rejects as `readInventory` does. */
+export async function readCallbacks(
+  client: KubeClient,
+  signal?: AbortSignal,
+): Promise<Pick<Inventory, 'callbacks' | 'unseen'>> {
+  const kinds = INVENTORY_KINDS.filter(({ kind }) => CALLED.includes(kind));
+  const parts = kinds.map(kind => ({ kind, namespace: undefined }));
+  return await readParts(client, parts, { rootNamespace: '', mesh: DEFAULT_MESH }, signal);
+}
+
+async function readParts(
+  client: KubeClient,
+  parts: readonly Part[],
+  ground: Ground,
+  signal: AbortSignal | undefined,
+): Promise<Inventory> {
   const builder = new InventoryBuilder();
   const unseen = new Map((ground.unseen ?? []).map(each => [each.kind, each]));
-  const queue = partsFor(namespaces).values();
+  const queue = parts.values();
   const worker = async () => {
     for (const part of queue) {
       const problem = await readPart(client, builder, part, signal);

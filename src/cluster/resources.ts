@@ -19,6 +19,13 @@ export const CONFIG_MAPS: Resource = {
   namespaced: true,
 };
 export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
+export const API_SERVICES: Resource = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  plural: 'apiservices',
+  kind: 'APIService',
+  namespaced: false,
+};
 // The oldest version that is still served: what an older Istio beside this one must read too. v1 begins with Istio 1.22.
 export const DESTINATION_RULES: Resource = {
   group: 'networking.istio.io',
@@ -34,5 +41,13 @@ export const PEER_AUTHENTICATIONS: Resource = {
   versions: ['v1beta1', 'v1'],
   plural: 'peerauthentications',
   kind: 'PeerAuthentication',
+  namespaced: true,
+};
+export const AUTHORIZATION_POLICIES: Resource = {
+  group: 'security.istio.io',
+  version: 'v1beta1',
+  versions: ['v1beta1', 'v1'],
+  plural: 'authorizationpolicies',
+  kind: 'AuthorizationPolicy',
   namespaced: true,
 };

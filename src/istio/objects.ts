@@ -39,6 +39,18 @@ export interface DestinationRule {
   };
 }
 
+export interface AuthorizationPolicy {
+  apiVersion: string;
+  kind: 'AuthorizationPolicy';
+  metadata: ObjectMeta & { namespace: string };
+  spec: {
+    selector?: { matchLabels?: Record<string, string> };
+    action?: string;
+    rules?: { from?: { source?: Record<string, string[]> }[]; to?: { operation?: Record<string, string[]> }[] }[];
+    [other: string]: unknown;
+  };
+}
+
 /** A Service, projected. Without selector it stands for something that is no pod of the namespace. */
 export interface Service {
   namespace: string;
@@ -88,6 +100,8 @@ export interface Pod {
   restartedAt: number | undefined;
   /** Declared container ports of the application that its sidecar takes, TCP only. */
   ports: number[];
+  /** Container ports that have a name, past the sidecar or not, TCP only. */
+  namedPorts: Record<string, number>;
   /** Has ended, or is being deleted: what becomes of it says nothing about the mesh. */
   finished: boolean;
 }

@@ -24,6 +24,7 @@ export function projectPod(raw: unknown): Pod {
   const ready = listOf(status['conditions']).find(({ type }) => type === 'Ready');
   const statuses = statusesOf(status, containers);
   const phase = textOf(status['phase']);
+  const declared = applicationPorts(containers);
   return {
     namespace: textOf(metadata['namespace']),
     name: textOf(metadata['name']),
@@ -37,7 +38,8 @@ export function projectPod(raw: unknown): Pod {
     readySince: timeOf(ready?.['lastTransitionTime']) ?? created,
     restarts: statuses.reduce((sum, { restartCount }) => sum + countOf(restartCount), 0),
     restartedAt: newest(statuses.map(restartOf)),
-    ports: applicationPorts(containers).filter(port => isTaken(port, annotations)),
+    ports: numbersOf(declared).filter(port => isTaken(port, annotations)),
+    namedPorts: Object.fromEntries(declared.filter(({ name }) => name !== '').map(({ name, port }) => [name, port])),
     finished: phase === 'Succeeded' || phase === 'Failed' || textOf(metadata['deletionTimestamp']) !== '',
   };
 }
@@ -103,14 +105,17 @@ function isTaken(port: number, annotations: Record<string, string>): boolean {
   return isIncluded && !listed('excludeInboundPorts')?.includes(String(port));
 }
 
-function applicationPorts(containers: Fields[]): number[] {
-  const ports = containers
+function applicationPorts(containers: Fields[]): { name: string; port: number }[] {
+  return containers
     .filter(({ name }) => name !== PROXY)
     .flatMap(container => listOf(container['ports']))
     .filter(({ protocol }) => protocol === undefined || protocol === 'TCP')
-    .map(({ containerPort }) => countOf(containerPort))
-    .filter(port => port >= 1 && port <= 65535);
-  return [...new Set(ports)].toSorted((a, b) => a - b);
+    .map(({ name, containerPort }) => ({ name: textOf(name), port: countOf(containerPort) }))
+    .filter(({ port }) => port >= 1 && port <= 65535);
+}
+
+function numbersOf(declared: readonly { port: number }[]): number[] {
+  return [...new Set(declared.map(({ port }) => port))].toSorted((a, b) => a - b);
 }
 
 /** Start of the newest run of a container that had run before; in a crash loop that run is already over. */

@@ -7,19 +7,20 @@ import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
-import type { Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
+import { countedSince } from '../rollout/stages/shadowing.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
-import { clusterSight } from './clusterSight.ts';
 
 export interface Observer {
   client: KubeClient;
   clock: Clock;
   sight: Sight;
+  cluster: ClusterSight;
   preset: MetricsPreset;
 }
 
@@ -36,7 +37,8 @@ export async function observe(
   const { kind, step, names } = due;
   const { rollout, world, metrics } = input;
   // not what the step names: a namespace that was made anew since is no part of it any more
-  const states = new Situation(input).stepStates(step);
+  const situation = new Situation(input);
+  const states = situation.stepStates(step);
   const look: Look = {
     round: kind,
     scopes: states.map(({ scope }) => scope),
@@ -44,6 +46,7 @@ export async function observe(
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
+    countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
     exempt: exemptOnceMoved(rollout, states, world),
     signal,
@@ -53,7 +56,7 @@ export async function observe(
     sight: observer.sight,
     preset: observer.preset,
     metrics,
-    cluster: clusterSight(observer.client),
+    cluster: observer.cluster,
     namespace: rollout.metadata.namespace,
   };
   const probes = buildProbes(specs, surroundings).filter(

@@ -16,7 +16,9 @@ import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
+import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { OutsideWatch } from './outside.ts';
@@ -114,8 +116,13 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
     const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
     for (const key of keys) {
-      if (!this.#pausing.has(key) || (isOwn && key === `${namespace}/${name}`)) this.#queue.add(key);
+      if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
+      else this.#hurry(key);
     }
+  }
+
+  #hurry(key: string): void {
+    if (!this.#pausing.has(key)) this.#queue.add(key);
   }
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
@@ -152,12 +159,14 @@ export class MtlsRolloutOperator extends BaseOperator {
       outside: new OutsideWatch({
         caches: this.#caches,
         alerts: alerts && new AlertWatch(alerts, clock),
+        budget: settings.budget && new BudgetBook(settings.budget, this.#caches.rollouts, key => this.#hurry(key)),
         clock,
       }),
       client: this.client,
       clock,
       rootNamespace,
       sight,
+      cluster: clusterSight(this.client, clock),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({

@@ -60,6 +60,7 @@ export class Reconciler {
       this.#trouble.delete(key);
       this.#writer.forget(key);
       this.#options.hazards.forget(key);
+      this.#options.outside.forget(key);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -100,10 +101,13 @@ export class Reconciler {
   /** Decides on what is known; where that is not enough, asks, and decides anew. */
   async #decided(input: Input): Promise<ReturnType<typeof decided>> {
     const { outside, signal } = this.#options;
-    const decision = decided(outside.seen(input));
-    if ('defect' in decision || !decision.asks) return decision;
-    await outside.ask(signal);
-    return decided(outside.seen(input));
+    let decision = decided(outside.seen(input));
+    if ('asks' in decision) {
+      await outside.ask(signal);
+      decision = decided(outside.seen(input));
+    }
+    if ('status' in decision) outside.note(input.rollout, decision);
+    return decision;
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {

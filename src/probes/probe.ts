@@ -1,6 +1,7 @@
 /** The one interface behind every probe. */
 import type { Observation } from '../api/status.ts';
-import type { SeenService } from '../istio/inventory/shapes.ts';
+import type { AggregatedApi } from '../istio/inventory/aggregatedApi.ts';
+import type { Callback, SeenService } from '../istio/inventory/shapes.ts';
 import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
@@ -17,6 +18,8 @@ export interface Look {
   changedAt: number | undefined;
   /** When STRICT was seen in force; before that, what the proxies count may still be from before the change. */
   inForceAt: number | undefined;
+  /** Since when all plaintext to a scope is counted by a policy in dry run, by its key; absent: it is not. */
+  countedSince?: ReadonlyMap<string, number>;
   /** Pods of a scope, read at most once a round. */
   pods(scope: Scope): Promise<Pod[]>;
   /** What of a pod stays as it is although the scope moves. */
@@ -76,6 +79,16 @@ export interface Sight {
 export interface ClusterSight {
   /** Undefined: there is none. */
   service(namespace: string, name: string, signal: AbortSignal): Promise<SeenService | undefined>;
+  /** What the API server calls. */
+  called(signal: AbortSignal): Promise<Called>;
+}
+
+/** What the API server calls in the cluster, and how it says that aggregated APIs are. */
+export interface Called {
+  callbacks: readonly Callback[];
+  apis: readonly AggregatedApi[];
+  /** Rights that are missing to see the rest, as `list apiservices.apiregistration.k8s.io`. */
+  missing: readonly string[];
 }
 
 /** One element of a Prometheus instant vector. */

@@ -27,7 +27,7 @@ function rawPod(change: { labels?: object; annotations?: object; spec?: object; 
           ports: [
             { containerPort: 7070 },
             { containerPort: 53, protocol: 'UDP' },
-            { containerPort: 80, protocol: 'TCP' },
+            { name: 'http', containerPort: 80, protocol: 'TCP' },
           ],
         },
         { name: 'istio-proxy', ports: [{ containerPort: 15090 }] },
@@ -80,6 +80,7 @@ describe('pods', () => {
       restarts: 0,
       restartedAt: undefined,
       ports: [80, 7070],
+      namedPorts: { http: 80 },
       finished: false,
     });
   });

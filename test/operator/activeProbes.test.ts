@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { SpecInput } from '../../src/api/schema.ts';
 import type { HttpRequest } from '../../src/probes/probe.ts';
 import { Bench } from './harness.ts';
-import { QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
+import { PORT, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
 
 const SERVICE = {
   apiVersion: 'v1',
@@ -14,8 +14,9 @@ const SERVICE = {
 type ProbeInput = NonNullable<SpecInput['probes']>[number];
 
 /** A rollout of one namespace with a probe beside the usual ones. */
-function bench(probe: ProbeInput, more: readonly object[] = []): Bench {
+function bench(probe: ProbeInput, more: readonly object[] = [], given: Partial<SpecInput> = {}): Bench {
   const spec: SpecInput = {
+    ...given,
     target: { namespaces: { names: ['cart'] } },
     strategy: { waves: [{ name: 'all', names: ['cart'], soak: '20s' }] },
     ...QUICK,
@@ -60,6 +61,50 @@ describe('a rollout with the probe http', () => {
     assert.match(it.status().message ?? '', /probe door says Error: there is no Service cart\/web/);
     it.cluster.put(SERVICE);
     await it.untilPhase('Completed');
+    it.end();
+  });
+});
+
+describe('a rollout with the probe kubernetesApi', () => {
+  const probe: ProbeInput = { name: 'hooks', kubernetesApi: {} };
+  const hook = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'things.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'things', singular: 'thing', kind: 'Thing' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      conversion: {
+        strategy: 'Webhook',
+        webhook: {
+          conversionReviewVersions: ['v1'],
+          clientConfig: { service: { namespace: 'cart', name: 'web', port: 80 } },
+        },
+      },
+    },
+  };
+  const behind = { ...SERVICE, spec: { ...SERVICE.spec, ports: [{ port: 80, targetPort: PORT, protocol: 'TCP' }] } };
+
+  it('rolls back when STRICT has shut the API server out, although the author took that on', async () => {
+    const it = bench(probe, [behind, hook], { preflight: { accept: ['WebhookPort'] } });
+    await it.start();
+    await it.untilPhase('RolledBack');
+    assert.match(
+      it.status().message ?? '',
+      /probe hooks: port 8080 of cart\/cart-.* cannot call the conversion of things\.example\.com/,
+    );
+    assert.equal(it.sight.mode('cart'), 'PERMISSIVE');
+    it.end();
+  });
+
+  it('completes where the API server calls nothing in scope', async () => {
+    const it = bench(probe, [behind]);
+    await it.start();
+    await it.untilPhase('Completed');
+    const seen = it.status().probes?.find(({ name }) => name === 'hooks');
+    assert.equal(seen?.value, 'no calls');
     it.end();
   });
 });

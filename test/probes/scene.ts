@@ -27,6 +27,7 @@ export function pod(given: Partial<Pod> = {}): Pod {
     restarts: 0,
     restartedAt: undefined,
     ports: [8080],
+    namedPorts: {},
     finished: false,
     ...given,
   };
@@ -52,6 +53,7 @@ export function look(pods: Pod[], given: Partial<Look> = {}): Look {
 /** An API server that nobody may ask. */
 export const blindCluster: ClusterSight = {
   service: () => Promise.reject(new Error('no question to the API server expected')),
+  called: () => Promise.reject(new Error('no question to the API server expected')),
 };
 
 export interface Asked {

@@ -47,14 +47,17 @@ function placeOf({ namespace, name }: { namespace: string; name: string }): stri
   return `${namespace}/${name}`;
 }
 
-function finding({ kind, name, webhook, service, fails }: Callback, first: Struck, others: readonly Struck[]): Finding {
+/** `webhook guard.example.com`, `the conversion of things.example.com`, `the API v1.example.com`. */
+export function whatIsCalled({ kind, name, webhook }: Callback): string {
+  if (kind === 'APIService') return `the API ${name}`;
+  return kind === 'CustomResourceDefinition' ? `the conversion of ${name}` : `webhook ${webhook}`;
+}
+
+function finding(callback: Callback, first: Struck, others: readonly Struck[]): Finding {
+  const { kind, name, service, fails } = callback;
   const { pod, port } = first;
   const isApi = kind === 'APIService';
-  const what = isApi
-    ? `the API ${name}`
-    : kind === 'CustomResourceDefinition'
-      ? `the conversion of ${name}`
-      : `webhook ${webhook}`;
+  const what = whatIsCalled(callback);
   const harm = isApi
     ? 'the API would be gone'
     : fails

@@ -1,6 +1,6 @@
 /** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
 import { http } from './calls.ts';
-import { enforcement, workloadReadiness } from './pods.ts';
+import { enforcement, kubernetesApi, workloadReadiness } from './pods.ts';
 import { clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
 
 /** A probe has exactly one of these members. */
@@ -19,6 +19,9 @@ export const kinds = {
     .optional()
     .describe('Plaintext connections that STRICT refused, as the proxies of the scope count them.'),
   clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
+  kubernetesApi: kubernetesApi
+    .optional()
+    .describe('What the API server calls in the scope: webhooks for admission and conversion, and aggregated APIs.'),
   http: http.optional().describe('A request from the operator, which is outside the mesh, to a Service.'),
 };
 
@@ -35,6 +38,7 @@ export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = 
   trafficDrop: 'Change',
   refusedConnections: 'Change',
   clientErrors: 'Soak',
+  kubernetesApi: 'Change',
   http: 'Soak',
 };
 

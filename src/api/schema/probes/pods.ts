@@ -6,3 +6,5 @@ export const enforcement = z.strictObject({
 });
 
 export const workloadReadiness = z.strictObject({});
+
+export const kubernetesApi = z.strictObject({});
