@@ -7,7 +7,7 @@ import { formatDuration, parseDuration } from '../../../src/api/duration.ts';
 import type { Observation } from '../../../src/api/status.ts';
 import { userPolicy } from '../rollouts.ts';
 import { waitFor } from '../waiting.ts';
-import { FAILURES } from './failures.ts';
+import { addWebhook, FAILURES } from './failures.ts';
 import type { Mesh } from './mesh.ts';
 import { figure, meshFor } from './suite.ts';
 import { PROBES, Watch } from './watch.ts';
@@ -33,10 +33,13 @@ describe('probes and what they are for, on a real mesh', () => {
     await mesh.add(
       { namespace: 'open', name: 'server', ports },
       { namespace: 'sealed', name: 'server', ports, stats: 'Listener' },
+      { namespace: 'hooks', name: 'guard', ports: [{ name: 'https', port: 9443, serves: 'tls' }] },
       { namespace: 'front', name: 'client', ports: [], service: false },
       { namespace: 'partner', name: 'sync', ports: [], service: false },
       { namespace: 'legacy', name: 'stranger', ports: [], service: false, meshed: false },
     );
+    await userPolicy(mesh.api, 'hooks', 'default', { mtls: { mode: 'PERMISSIVE' } });
+    await addWebhook(mesh);
     watch = new Watch(mesh);
     await watch.load('front/client', 'open', 5);
     await watch.load('front/client', 'sealed', 5);

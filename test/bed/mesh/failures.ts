@@ -68,14 +68,39 @@ export const FAILURES: readonly Failure[] = [
     probe: 'enforced',
     what: 'a policy that somebody set back',
     happens: async mesh => {
-      await sealedIs(mesh, 'PERMISSIVE');
-      return () => sealedIs(mesh, 'STRICT');
+      await set(mesh, 'sealed', 'PERMISSIVE');
+      return () => set(mesh, 'sealed', 'STRICT');
     },
     says: /9090/,
   },
+  {
+    probe: 'api',
+    what: 'an admission webhook behind STRICT',
+    happens: async mesh => {
+      await set(mesh, 'hooks', 'STRICT');
+      return () => set(mesh, 'hooks', 'PERMISSIVE');
+    },
+    says: /guard\.example\.com/,
+  },
 ];
 
-async function sealedIs(mesh: Mesh, mode: Mode): Promise<void> {
-  const path = '/apis/security.istio.io/v1/namespaces/sealed/peerauthentications/default';
+async function set(mesh: Mesh, namespace: string, mode: Mode): Promise<void> {
+  const path = `/apis/security.istio.io/v1/namespaces/${namespace}/peerauthentications/default`;
   await patch(mesh.api, path, { spec: { mtls: { mode } } });
+}
+
+/** The API server is to ask `hooks/guard` about objects that there are none of. */
+export async function addWebhook(mesh: Mesh): Promise<void> {
+  const rule = { apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['nothings'], operations: ['CREATE'] };
+  const webhook = {
+    name: 'guard.example.com',
+    clientConfig: { service: { namespace: 'hooks', name: 'guard', port: 9443 } },
+    rules: [rule],
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+  };
+  const kind = 'ValidatingWebhookConfiguration';
+  const object = { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: 'guard' } };
+  await apply(mesh.api, { ...object, webhooks: [webhook] });
 }

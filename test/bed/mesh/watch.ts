@@ -19,6 +19,7 @@ const SPECS: SpecInput['probes'] = [
   { name: 'traffic', trafficDrop: { window: WINDOW, minRequests: 20 } },
   { name: 'refused', refusedConnections: { window: WINDOW } },
   { name: 'clients', clientErrors: { window: WINDOW } },
+  { name: 'api', kubernetesApi: {} },
 ];
 
 export const PROBES: readonly ProbeSpec[] = specSchema.shape.probes.parse(SPECS);
@@ -33,7 +34,7 @@ export class Watch {
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#sight = sightOf(mesh);
-    const cluster = clusterSight(new KubeClient(mesh.api, systemClock));
+    const cluster = clusterSight(new KubeClient(mesh.api, systemClock), systemClock);
     const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, namespace: 'sealed' } as const;
     const probes = buildProbes(PROBES, around);
     this.#probes = new Map(probes.map(probe => [probe.name, probe]));
@@ -44,11 +45,15 @@ export class Watch {
     this.#change = { round: 'Soak', changedAt, startedAt: changedAt, inForceAt };
   }
 
-  /** One look: at what is about to move (`open`) where the probe gives entry evidence, else at what has (`sealed`). */
+  /**
+   * One look: at what is about to move (`open`) where the probe gives entry evidence, at what the API server calls
+   * (`hooks`), else at what has moved (`sealed`).
+   */
   async look(name: string): Promise<Observation> {
     const probe = this.#probes.get(name)!;
-    const [namespace, change] = probe.rounds.includes('Entry') ? ['open', {}] : ['sealed', this.#change];
-    return observe(probe, namespace, await podsIn(this.#mesh, namespace), change);
+    const isEntry = probe.rounds.includes('Entry');
+    const namespace = isEntry ? 'open' : name === 'api' ? 'hooks' : 'sealed';
+    return observe(probe, namespace, await podsIn(this.#mesh, namespace), isEntry ? {} : this.#change);
   }
 
   /** Steady calls to the server of a namespace, each over a connection of its own, until `rest`. */
