@@ -4,10 +4,11 @@ import type { Status } from '../api/status.ts';
 import { parseStatus } from '../api/validate.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
 import { Writer } from '../cluster/writer.ts';
+import type { Metrics } from '../report/metrics.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
 import { unable } from '../rollout/unable.ts';
-import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Decision, Input, Obstacle, Trouble } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
@@ -23,6 +24,7 @@ import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWri
 export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
   outside: OutsideWatch;
   pacer: Pacer;
+  meter: Metrics;
   /** Term of this leader. */
   epoch: () => number;
   signal: AbortSignal;
@@ -38,7 +40,7 @@ export class Reconciler {
   readonly #writer: RolloutWriter;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
-  readonly #trouble = new Map<string, Obstacle>();
+  readonly #trouble = new Map<string, Trouble>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -60,6 +62,7 @@ export class Reconciler {
       this.#trouble.delete(key);
       this.#writer.forget(key);
       this.#options.hazards.forget(key);
+      this.#options.meter.forget(namespace, name);
       this.#options.outside.forget(key);
       return undefined;
     }
@@ -111,7 +114,9 @@ export class Reconciler {
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
+    const { namespace, name } = input.rollout.metadata;
     const round = await observe(this.#options, input, due, this.#options.signal);
+    this.#options.meter.observed(namespace, name, round.observations);
     return { ...input, round, now: this.#options.clock.now() };
   }
 
@@ -135,11 +140,12 @@ export class Reconciler {
       await pacer.turn(signal);
       await checkFree(client, write, signal);
     };
-    const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) this.#remember(key, trouble);
-    this.#trouble.delete(key);
+    const isBack = decision.status.phase === 'RollingBack';
+    const outcome = await performAll(writer, decision.writes, before, { signal, isBack });
+    if (outcome.trouble) this.#remember(key, outcome.trouble, outcome.failed);
+    this.#noteDone(key, outcome.done);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
-    if (outdated) throw outdated;
+    if (outcome.outdated) throw outcome.outdated;
   }
 
   /** Nothing is restored any more: a deleted rollout must not wait. */
@@ -152,9 +158,18 @@ export class Reconciler {
   }
 
   /** What went wrong is said by the next decision, which comes with the next try. */
-  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>): never {
-    this.#trouble.set(key, obstacle);
+  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>, failed: string[] = []): never {
+    const before = this.#trouble.get(key)?.failed ?? [];
+    this.#trouble.set(key, { ...obstacle, failed: new Set([...before, ...failed]) });
     throw new Reported(cause.kind, obstacle.message, { retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  /** A trouble is over when every write that had failed has come about. */
+  #noteDone(key: string, done: readonly string[]): void {
+    const trouble = this.#trouble.get(key);
+    const failed = new Set([...(trouble?.failed ?? [])].filter(name => !done.includes(name)));
+    if (trouble && failed.size > 0) this.#trouble.set(key, { ...trouble, failed });
+    else this.#trouble.delete(key);
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */
