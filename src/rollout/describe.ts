@@ -31,10 +31,10 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     clientRules: before,
     shadows: known,
     drift = [],
-    rollback,
+    rollback: record,
     ...rest
   } = status;
-  const approved = approvedWaves(situation, status);
+  const rollback = wait.rollback ?? record;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   const shadows = shadowCount(situation, wait) ?? known;
   return {
@@ -52,7 +52,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,
-    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave, approved.get(wave.name))),
+    waves: waveStatuses(situation, status, wait),
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
@@ -93,6 +93,11 @@ function rank(verdict: string): number {
   return ['Unhealthy', 'Error', 'NoData', 'Healthy'].indexOf(verdict);
 }
 
+function waveStatuses(situation: Situation, status: Status, wait: Wait): Status['waves'] {
+  const approved = approvedWaves(situation, status);
+  return situation.plan.waves.map(wave => waveStatus(situation, status, wait, wave, approved.get(wave.name)));
+}
+
 function waveStatus(
   situation: Situation,
   status: Status,
@@ -112,7 +117,7 @@ function waveStatus(
       : 'Progressing'
     : finished
       ? 'Done'
-      : before?.phase === 'Done' || done > 0
+      : done > 0
         ? 'Progressing'
         : 'Pending';
   const startedAt = before?.startedAt ?? (phase === 'Pending' ? undefined : now);
