@@ -99,7 +99,7 @@ function sizeOf({ scopes }: PlannedWaveReport): string {
 
 async function whoAmI({ client }: Target): Promise<string> {
   try {
-    const review = await client.create<KubeObject>(WHO, undefined, {
+    const review = await client.create(WHO, undefined, {
       apiVersion: 'authentication.k8s.io/v1',
       kind: WHO.kind,
       metadata: {},

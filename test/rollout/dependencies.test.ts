@@ -39,7 +39,7 @@ describe('a rollout that depends on others', () => {
     );
     mesh.others = [rollout('base', [], { phase: 'Soaking' })];
     mesh.step();
-    assert.match(mesh.status.message!, /MtlsRollout istio-system\/base is Soaking; /);
+    assert.match(mesh.status.message, /MtlsRollout istio-system\/base is Soaking; /);
     mesh.rests();
     mesh.others = [rollout('base', [], DONE)];
     mesh.untilPhase('Completed');
