@@ -17,8 +17,5 @@ function unsupportedInWave(wave: Wave, index: number): [boolean, string] {
 
 function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {
   const path = `spec.probes[${index}]`;
-  return [
-    [probe.when === 'Guard', `${path}.when`],
-    [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
-  ];
+  return [[probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`]];
 }

@@ -15,7 +15,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     { strategy: { waves: [wave, { name: 'b', names: ['y'], approval: 'Required' }] } },
     ['spec.strategy.waves[1].approval'],
   ],
-  ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   [
     'shadow counters',
     { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
@@ -33,7 +32,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'b', enforcement: {} },
         { name: 'c', workloadReadiness: {} },
         { name: 'd', trafficDrop: {} },
-        { name: 'e', refusedConnections: {} },
+        { name: 'e', refusedConnections: {}, when: 'Guard' },
         { name: 'f', clientErrors: {} },
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
       ],
@@ -50,10 +49,10 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   [
     'several at once',
     {
-      probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }],
+      probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }],
       approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
     },
-    ['spec.probes[0].when', 'spec.approvals'],
+    ['spec.probes[0].plaintextTraffic.source', 'spec.approvals'],
   ],
 ];
 
