@@ -49,6 +49,7 @@ const step = z.object({
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
+  shadowsAt: time.optional().describe('When the policies that count plaintext were announced, written or not yet.'),
   rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
   heldSince: time.optional().describe('Since when a gate holds the step: a time window, an approval, another rollout.'),
   resumedAt: time.optional().describe('When a gate let the step go on; its time counts from there.'),
@@ -166,6 +167,9 @@ export const statusSchema = z.object({
     .describe('Scopes that somebody else has weakened after they had moved, and what was done about it.'),
   guard: guard.optional().describe('The looks since everything is done.'),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
+  shadows: count
+    .optional()
+    .describe('AuthorizationPolicies in dry run that the rollout has written to count plaintext.'),
   settlingSince: time
     .optional()
     .describe('Since when every original is restored while DestinationRules for clients still stand.'),

@@ -23,6 +23,7 @@ import { pending } from './stages/pending.ts';
 import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
 import { reverting, rollingBack } from './stages/rollingBack.ts';
+import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
 
@@ -126,7 +127,7 @@ function nextMove(situation: Situation, status: Status): Move {
     };
   if (rollout.spec.mode === 'Revert')
     return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
-  const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
+  const stray = strays(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
   const again = undone(situation, status, step);
@@ -149,6 +150,13 @@ function nextMove(situation: Situation, status: Status): Move {
       break;
   }
   return planOnly(situation) ?? pending(situation, status);
+}
+
+/** What a step has left behind that nothing needs any more. While one soaks, nothing but its probes counts. */
+function strays(situation: Situation, step: StepStatus | undefined): Wait | undefined {
+  const between = !step || step.stage === 'Pending' || step.stage === 'Done' || step.stage === 'RolledBack';
+  const pins = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
+  return pins ?? (between ? strayShadows(situation, step) : undefined);
 }
 
 function planOnly(situation: Situation): Wait | undefined {

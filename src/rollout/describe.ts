@@ -10,6 +10,7 @@ import { driftedCondition } from './drift.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { bounded, timestamp } from './text.ts';
+import type { Write } from './writes.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
 const MOST_HAZARDS = 20;
@@ -22,8 +23,18 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
-  const { step: _, hazards: __, settlingSince: ___, clientRules: before, drift = [], rollback, ...rest } = status;
+  const {
+    step: _,
+    hazards: __,
+    settlingSince: ___,
+    clientRules: before,
+    shadows: known,
+    drift = [],
+    rollback,
+    ...rest
+  } = status;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
+  const shadows = shadowCount(situation, wait) ?? known;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -35,6 +46,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     ...(drift.length > 0 ? { drift } : {}),
     ...(wait.guard ? { guard: wait.guard } : {}),
     ...(clientRules ? { clientRules } : {}),
+    ...(shadows ? { shadows } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
@@ -43,6 +55,14 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
+}
+
+/** Those that are about to be written count, or a crash right after would forget them. Undefined: nobody has looked. */
+function shadowCount(situation: Situation, { writes = [] }: Wait): number | undefined {
+  const { shadows } = situation.input.world;
+  if (!shadows || shadows.problem) return undefined;
+  const isNew = (write: Write) => write.verb === 'create' && write.object.kind === 'AuthorizationPolicy';
+  return situation.shadows().filter(({ untouched }) => untouched).length + writes.filter(isNew).length;
 }
 
 function stored(found: FoundHazard): Hazard {

@@ -14,6 +14,8 @@ const NEAR = 0.5;
 /** Rounds that a probe takes part in. */
 export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
   const kind = kindOf(probe);
+  // what STRICT refuses reaches no policy that could count it
+  if (probe.plaintextTraffic?.source === 'Shadow') return ['Entry'];
   if (probe.when === 'Guard') return ['Guard'];
   const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
   const chosen = probe.when ?? PURPOSE[kind];

@@ -16,11 +16,6 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
     ['spec.strategy.waves[1].approval'],
   ],
   [
-    'shadow counters',
-    { probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }] },
-    ['spec.probes[0].plaintextTraffic.source'],
-  ],
-  [
     'everything that is built',
     {
       mode: 'Revert',
@@ -35,6 +30,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'e', refusedConnections: {}, when: 'Guard' },
         { name: 'f', clientErrors: {} },
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
+        { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
@@ -49,10 +45,10 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   [
     'several at once',
     {
-      probes: [{ name: 'p', plaintextTraffic: { source: 'Shadow' } }],
+      strategy: { waves: [{ ...wave, approval: 'Required' }] },
       approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
     },
-    ['spec.probes[0].plaintextTraffic.source', 'spec.approvals'],
+    ['spec.strategy.waves[0].approval', 'spec.approvals'],
   ],
 ];
 

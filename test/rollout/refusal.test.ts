@@ -74,12 +74,12 @@ describe('a rollout is refused', () => {
   });
 
   it('for fields that this version does not do, by their names', () => {
-    const probes = [{ name: 'p', plaintextTraffic: { source: 'Shadow' as const } }];
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
+    const approvals = [{ wave: 'a', plan: '77b0c19d', by: 'me' }];
+    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { approvals }), [], world);
     assert.equal(refused?.reason, 'Unsupported');
     assert.equal(
       refused.message,
-      'spec.probes[0].plaintextTraffic.source is not supported by this version of the operator; remove it to begin',
+      'spec.approvals is not supported by this version of the operator; remove it to begin',
     );
   });
 

@@ -13,6 +13,7 @@ import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { failed, paused } from './failed.ts';
+import { shadowsOff } from './shadowing.ts';
 import { about, doubtText, LONGEST_REASON, stepText } from './story.ts';
 
 /** Evidence older than two rounds (or this, if that is longer) is no longer fresh when the first write is due. */
@@ -78,7 +79,8 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
   }
   const clients = clientsFirst(situation, step, left, 'BeforeStrict');
   if (clients) return clients;
-  const writes = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
+  const enforce = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
+  const writes = [...enforce, ...shadowsOff(situation, situation.stepStates(step))];
   return {
     kind: 'Wait',
     phase: 'Enforcing',
@@ -117,6 +119,7 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
     phase: 'Enforcing',
     step: { ...seen, failures: 0 },
     on: 'enforcement',
+    writes: shadowsOff(situation, situation.stepStates(step)),
     message: `${stepText(step)}: ${listed(step.scopes)} set to STRICT, waiting since ${clockTime(Date.parse(step.since), now)} to see it in force, until ${clockTime(deadline, now)}${doubtText(doubt)}`,
     nextLookAt: Math.min(nextRoundAt(input.rollout.spec, status, 'Enforcement', seen), deadline),
   };

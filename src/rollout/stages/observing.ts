@@ -9,6 +9,7 @@ import { heldDown } from '../stepWrites.ts';
 import { listed, timestamp } from '../text.ts';
 import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
+import { uncounted } from './shadowing.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
 import { again, letOn } from './again.ts';
 
@@ -20,6 +21,8 @@ export function observing(situation: Situation, status: Status, step: StepStatus
   if (disturbed && writes.length === 0) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const closed = closedGate(situation, step, states);
   if (closed) return closed;
+  const blind = uncounted(situation, step, states);
+  if (blind) return blind;
   const opened = letOn(situation, step);
   if (opened) return opened;
 

@@ -13,6 +13,7 @@ import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { leaving } from './leaving.ts';
+import { shadowsFirst } from './shadowing.ts';
 import { about, stepText } from './story.ts';
 
 export function preparing(situation: Situation, _status: Status, step: StepStatus): Move {
@@ -39,6 +40,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
       nextLookAt: Math.min(situation.now + BACKSTOP, deadlineOf(situation, step)),
     };
   }
+  const counting = shadowsFirst(situation, step, states);
+  if (counting) return counting;
   const clients = clientsFirst(situation, step, states, 'BeforeEvidence');
   if (clients) return clients;
   return onward(enter(step, 'Observing', timestamp(situation.now)), {
