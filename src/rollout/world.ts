@@ -52,6 +52,11 @@ export interface Obstacle {
   lasting: boolean;
 }
 
+export interface Trouble extends Obstacle {
+  /** Objects, as `kind namespace/name`, of which a write has failed and has not come about since. */
+  failed?: ReadonlySet<string>;
+}
+
 export interface Input {
   rollout: MtlsRollout;
   world: World;
@@ -61,7 +66,7 @@ export interface Input {
   round?: Round;
   obstacle?: Obstacle;
   /** What went wrong when the last decision was carried out. */
-  trouble?: Obstacle;
+  trouble?: Trouble;
   /** Whether the operator knows where the metrics are. */
   metrics: boolean;
   /** What holds every rollout of the cluster alike; absent only where nothing is ever written. */
