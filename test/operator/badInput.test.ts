@@ -94,11 +94,11 @@ const CASES: Case[] = [
   },
   {
     what: 'fields that are not supported',
-    objects: [rollout({ ...waves(SMALL_SHOP), drift: 'Correct' })],
+    objects: [rollout({ ...waves(SMALL_SHOP), approvals: [{ wave: 'leaf', plan: '77b0c19d', by: 'me' }] })],
     waitingOn: 'Unsupported',
     condition: 'Stalled',
     reason: 'Unsupported',
-    message: /^spec.drift is not supported by this version.*; remove it to begin$/,
+    message: /^spec.approvals is not supported by this version.*; remove it to begin$/,
     mend: bench => bench.cluster.put(SHOP),
   },
   {

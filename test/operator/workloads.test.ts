@@ -36,7 +36,7 @@ describe('a rollout of workloads', () => {
     bench.meddle = async (call, proceed) => {
       if (bench.status().phase === 'RollingBack' && call.kind === 'peerauthentications' && call.write > 0) {
         bench.meddle = undefined;
-        bench.cluster.put(rollout({ ...SPEC, drift: 'Correct' }));
+        bench.cluster.put(rollout({ ...SPEC, approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }));
         throw connectionLost('cut');
       }
       return await proceed();
