@@ -27,6 +27,7 @@ import { Reconciler } from './reconciler.ts';
 import { Reported } from './rolloutWriter.ts';
 import { learnRootNamespace } from './rootNamespace.ts';
 import type { Settings } from './settings.ts';
+import { ShadowSweep } from './shadowSweep.ts';
 
 export interface OperatorParts {
   settings: Settings;
@@ -141,6 +142,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       this.#reconciler = this.#newReconciler(rootNamespace);
       this.#enqueueAll();
       this.#queue.start();
+      await this.#reconciler.sweep();
       // where policies or rules were not served at first, something may wait for them
       for (const { synced } of [policies, rules])
         synced.then(
@@ -154,8 +156,13 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   #newReconciler(rootNamespace: string): Reconciler {
     const { settings, clock, sight, log, alerts } = this.#parts;
+    const { signal } = this.stopping;
+    const pacer = new Pacer(clock, settings.apiRate);
+    const allowed = () => !signal.aborted && (this.#election?.isLeader() ?? true);
+    const { cache } = this.#caches.rollouts;
     return new Reconciler({
       caches: this.#caches,
+      shadows: new ShadowSweep({ client: this.client, rollouts: cache, pacer, allowed, log, signal }),
       outside: new OutsideWatch({
         caches: this.#caches,
         alerts: alerts && new AlertWatch(alerts, clock),
@@ -176,12 +183,12 @@ export class MtlsRolloutOperator extends BaseOperator {
         platform: settings.platform,
       }),
       reporter: new Reporter(toLog(log), toEvents(this.#events)),
-      pacer: new Pacer(clock, settings.apiRate),
+      pacer,
       epoch: () => this.#election?.term ?? 0,
-      allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),
+      allowed,
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
-      signal: this.stopping.signal,
+      signal,
     });
   }
 

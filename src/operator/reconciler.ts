@@ -19,9 +19,11 @@ import { observe, type Observer } from './observe.ts';
 import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
+import type { ShadowSweep } from './shadowSweep.ts';
 
 export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
   outside: OutsideWatch;
+  shadows: ShadowSweep;
   pacer: Pacer;
   /** Term of this leader. */
   epoch: () => number;
@@ -51,6 +53,11 @@ export class Reconciler {
     return entry !== undefined && this.#writer.isEcho(`${namespace}/${name}`, entry);
   }
 
+  /** Takes away what rollouts of a namespace that are gone, or of any, have left behind. */
+  async sweep(namespace = this.#options.rootNamespace): Promise<void> {
+    await this.#options.shadows.sweep(namespace === this.#options.rootNamespace ? undefined : namespace);
+  }
+
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
   async reconcile(namespace: string, name: string): Promise<number | undefined> {
     const key = `${namespace}/${name}`;
@@ -61,6 +68,7 @@ export class Reconciler {
       this.#writer.forget(key);
       this.#options.hazards.forget(key);
       this.#options.outside.forget(key);
+      await this.sweep(namespace);
       return undefined;
     }
     const own = this.#ownOf(key);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { eachOf } from '../../../src/probes/eachOf.ts';
-import { readAll, type Seen, waitForObject } from '../observe.ts';
+import { readAll, waitForObject } from '../observe.ts';
 import { create, type Policy, policyPath, rolloutPath, untilStatus } from '../rollouts.ts';
 import { waitFor } from '../waiting.ts';
 import { cutWithTheDrain, Held, unharmed, untilEnded } from './held.ts';
@@ -73,7 +73,7 @@ describe('policies in dry run on a real mesh', () => {
     await mesh.plane.kubectl(['apply', '-f', ROLE]);
     const [policy] = await waitFor(
       async () => {
-        const found = await readAll<Seen>(mesh.api, SHADOWS);
+        const found = await readAll(mesh.api, SHADOWS);
         return found.length > 0 ? found : undefined;
       },
       'the policy',
