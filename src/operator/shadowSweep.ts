@@ -4,16 +4,15 @@ import { KubeError } from '../cluster/errors.ts';
 import type { Log } from '../cluster/log.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
 import { listShadows } from '../cluster/shadows.ts';
-import type { Cache } from '../cluster/store.ts';
 import { Writer } from '../cluster/writer.ts';
 import { type Shadow, shadowOf, unshadow } from '../rollout/shadows.ts';
 import { nameOf } from '../rollout/text.ts';
-import type { RolloutEntry } from './caches.ts';
+import type { Caches } from './caches.ts';
 import type { Pacer } from './pacer.ts';
 
-interface ShadowSweepOptions {
+export interface ShadowSweepOptions {
   client: KubeClient;
-  rollouts: Cache<RolloutEntry>;
+  caches: Pick<Caches, 'rollouts'>;
   pacer: Pacer;
   /** Whether this process leads. */
   allowed: () => boolean;
@@ -61,7 +60,7 @@ export class ShadowSweep {
   }
 
   #isOrphan({ rollout }: Shadow): boolean {
-    const uids = this.#options.rollouts
+    const uids = this.#options.caches.rollouts.cache
       .list()
       .map(({ parsed }) => ('rollout' in parsed ? parsed.rollout.metadata.uid : parsed.metadata?.uid));
     return !uids.includes(rollout);

@@ -27,6 +27,7 @@ const DIRECT = [
   'diff',
   'js-yaml',
   'luxon',
+  'prom-client',
   'undici',
   'winston',
   'zod',
