@@ -12,7 +12,7 @@ import type { Pacer } from './pacer.ts';
 
 export interface ShadowSweepOptions {
   client: KubeClient;
-  caches: Pick<Caches, 'rollouts'>;
+  caches: Caches;
   pacer: Pacer;
   /** Whether this process leads. */
   allowed: () => boolean;
