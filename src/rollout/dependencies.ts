@@ -1,7 +1,7 @@
 /** The rollouts that this one waits for, and how each of them stands. */
 import type { MtlsRollout } from '../api/resource.ts';
 
-export interface Dependency {
+interface Dependency {
   /** `namespace/name`. */
   key: string;
   /** What it says of itself; undefined: it is not there, or cannot be read. */
@@ -32,7 +32,7 @@ export function dependenciesOf(rollout: MtlsRollout, others: Iterable<MtlsRollou
 }
 
 /** Whether everything is done that its spec asks for now. */
-export function isCompleted({ metadata, status }: MtlsRollout): boolean {
+function isCompleted({ metadata, status }: MtlsRollout): boolean {
   return (
     status?.phase === 'Completed' &&
     status.observedGeneration === metadata.generation &&
