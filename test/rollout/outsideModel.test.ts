@@ -3,7 +3,7 @@
  * closed, a rollback is never held, and once everything stays open the rollout completes.
  */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Outside } from '../../src/rollout/gates/outside.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { decide } from '../../src/rollout/decide.ts';
