@@ -148,6 +148,7 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   #newReconciler(rootNamespace: string): Reconciler {
     const { settings, clock, sight, log, alerts } = this.#parts;
+    const allowed = () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true);
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -159,7 +160,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       clock,
       rootNamespace,
       sight,
-      cluster: clusterSight(this.client, clock),
+      cluster: clusterSight(this.client, clock, allowed),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
@@ -171,7 +172,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       reporter: new Reporter(toLog(log), toEvents(this.#events)),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
-      allowed: () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true),
+      allowed,
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,

@@ -108,7 +108,7 @@ export class Reconciler {
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
     const round = await observe(this.#options, input, due, this.#options.signal);
-    return { ...input, round, now: this.#options.clock.now() };
+    return { ...input, ...(round ? { round } : {}), now: this.#options.clock.now() };
   }
 
   /** The status goes first: intent is recorded before it is acted on, and a process that no longer leads fails here. */

@@ -6,8 +6,10 @@ import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
+import { job } from './job.ts';
+import type { Author } from './jobObject.ts';
 import { kubernetesApi } from './kubernetesApi.ts';
-import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
+import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
@@ -19,15 +21,15 @@ export interface Surroundings {
   /** Whether Prometheus is configured. */
   metrics: boolean;
   cluster: ClusterSight;
-  /** Of the rollout: what its probes name is there unless they say otherwise. */
-  namespace: string;
+  /** The rollout: what its probes name is in its namespace unless they say otherwise. */
+  author: Author;
 }
 
 type Builder<K extends ProbeKind> = (
   name: string,
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings,
-) => Probe;
+) => Probe | LongProbe;
 
 /** The kinds that are built. */
 const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
@@ -38,9 +40,13 @@ const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
-  http: (name, options, { sight, cluster, namespace }) =>
-    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
+  http: (name, options, { sight, cluster, author }) => http(name, placed(options, author), sight, cluster),
+  job: (name, options, { cluster, author }) => job(name, placed(options, author), author, cluster.jobs),
 };
+
+function placed<O extends { namespace?: string | undefined }>(options: O, author: Author): O & { namespace: string } {
+  return { ...options, namespace: options.namespace ?? author.namespace };
+}
 
 /** Kinds that read metrics. */
 const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
@@ -55,7 +61,7 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
  * probe that the author named stays, and says Error in each round if it cannot look. Throws RangeError for what is
  * not built; a spec that asks for such a thing is refused long before.
  */
-export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): Probe[] {
+export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): (Probe | LongProbe)[] {
   const chosen =
     specs.length > 0 ? specs : defaultProbes().filter(spec => surroundings.metrics || !METRIC_KINDS.has(kindOf(spec)));
   // the author may say when a probe looks
@@ -80,7 +86,7 @@ function buildProbe<K extends ProbeKind>(
   kind: K,
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings,
-): Probe {
+): Probe | LongProbe {
   const build: Builder<K> | undefined = BUILDERS[kind];
   const isBuilt = !('source' in options && options.source === 'Shadow');
   if (!build || !isBuilt) throw new RangeError(`probe ${name} is of a kind that is not built`);

@@ -19,6 +19,7 @@ interface Manifest {
   metadata: { name: string; namespace?: string; labels?: Record<string, string> };
   resources?: string[];
   rules?: Rule[];
+  roleRef?: { kind: string; name: string };
 }
 
 const files = readdirSync('config', { recursive: true, encoding: 'utf8' })
@@ -86,8 +87,16 @@ describe('permissions', () => {
     }
   });
 
-  it('write policies, own status and finalizer, events and the lease, and nothing else', () => {
+  it('write policies, own status and finalizer, events and the lease, and nothing else but where Jobs are allowed', () => {
+    const bound = manifests.flatMap(({ kind, roleRef }) =>
+      kind.endsWith('Binding') ? [`${roleRef?.kind} ${roleRef?.name}`] : [],
+    );
+    assert.deepEqual(
+      [...new Set(rules.map(({ role }) => role))].filter(role => !bound.includes(role)),
+      ['ClusterRole mtls-rollout-jobs'],
+    );
     const writes = rules
+      .filter(({ role }) => bound.includes(role))
       .filter(rule => rule.verbs.some(verb => !['get', 'list', 'watch'].includes(verb)))
       .flatMap(rule =>
         rule.resources.map(
