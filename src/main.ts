@@ -98,7 +98,12 @@ async function run(settings: Settings): Promise<number> {
     random: Math.random,
     identity: `${hostname()}_${randomUUID()}`,
   });
-  const health = await startHealth({ ...settings.health, missing: () => operator.missing() });
+  operator.metrics.withProcess();
+  const health = await startHealth({
+    ...settings.health,
+    missing: () => operator.missing(),
+    metrics: operator.metrics,
+  });
   log.info('starting', { version: PROGRAM_VERSION, health: `${health.address}:${health.port}` });
   const signalled = new Promise<string>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));

@@ -60,7 +60,7 @@ async function shop(rollouts: readonly object[]) {
     await clock.settle();
     await stopped;
   };
-  return { clock, counts: () => new Map(operator.client.counts), stop };
+  return { clock, counts: () => new Map(operator.client.requests.asked), stop };
 }
 
 export async function apiCalls(): Promise<Figure[]> {

@@ -49,7 +49,10 @@ const step = z.object({
   pinsAt: time
     .optional()
     .describe('When pins were last written or removed, or PERMISSIVE set with them, for a step that leaves DISABLE.'),
+  shadowsAt: time.optional().describe('When the policies that count plaintext were announced, written or not yet.'),
   rulesAt: time.optional().describe('When DestinationRules for its clients were last written.'),
+  heldSince: time.optional().describe('Since when a gate holds the step: a time window, an approval, another rollout.'),
+  resumedAt: time.optional().describe('When a gate let the step go on; its time counts from there.'),
   healthyRounds: count,
   failures: count,
   lastRoundAt: time.optional(),
@@ -92,6 +95,14 @@ const rollback = z.object({
   generation: count.describe('Generation of the spec that failed.'),
 });
 
+/** Absent `since`: it has moved again, and is remembered only for what was written lately. */
+const drift = z.object({
+  scope: z.string().max(127),
+  since: time.optional().describe('Since when it is weaker than the rollout had set it; absent once it is not.'),
+  writes: z.array(time).max(3).describe('When policies of it were written to correct that, the newest ones.'),
+  asked: z.boolean().optional().describe('Somebody asked for it to be moved again.'),
+});
+
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
@@ -125,7 +136,15 @@ export const statusSchema = z.object({
   probes: z.array(observation).max(32).optional().describe('The newest observation of each probe.'),
   hazards: z.array(hazard).max(20).optional().describe('Worst first; the full list is computed by the plugin.'),
   rollback: rollback.optional(),
+  drift: z
+    .array(drift)
+    .max(50)
+    .optional()
+    .describe('Scopes that somebody else has weakened after they had moved, and what was done about it.'),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
+  shadows: count
+    .optional()
+    .describe('AuthorizationPolicies in dry run that the rollout has written to count plaintext.'),
   settlingSince: time
     .optional()
     .describe('Since when every original is restored while DestinationRules for clients still stand.'),
@@ -159,5 +178,6 @@ export type StepStatus = z.output<typeof step>;
 export type Observation = z.output<typeof observation>;
 export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
+export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
 export type Condition = NonNullable<Status['conditions']>[number];

@@ -5,9 +5,7 @@ import type { ProbeSpec, Spec, Wave } from './schema.ts';
 export function unsupportedFields(spec: Spec): string[] {
   const found: [boolean, string][] = [
     ...spec.strategy.waves.map(unsupportedInWave),
-    [spec.schedule !== undefined, 'spec.schedule'],
     ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.drift === 'Correct', 'spec.drift'],
     [spec.approvals.length > 0, 'spec.approvals'],
   ];
   return found.filter(([used]) => used).map(([, path]) => path);
@@ -19,8 +17,5 @@ function unsupportedInWave(wave: Wave, index: number): [boolean, string] {
 
 function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {
   const path = `spec.probes[${index}]`;
-  return [
-    [probe.when === 'Guard', `${path}.when`],
-    [probe.plaintextTraffic?.source === 'Shadow', `${path}.plaintextTraffic.source`],
-  ];
+  return [[probe.when === 'Guard', `${path}.when`]];
 }

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import { errorOf, KubeError } from './errors.ts';
 import { apiVersionOf, collectionPath, describeRef, objectPath, resourceName } from './resource.ts';
 import type { KubeObject, Ref, Resource } from './resource.ts';
+import { RequestCounts, type RequestVerb } from './requestCounts.ts';
 import { ServedVersions } from './servedVersions.ts';
 import type { KubeRequest, KubeStream, Transport } from './transport.ts';
 
@@ -39,8 +40,6 @@ export interface Page<T> {
   resourceVersion: string;
 }
 
-export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
-
 const PAGE = 500;
 /** Waits before the second and the third try of a read. */
 const PAUSES_MS = [250, 1000];
@@ -53,7 +52,7 @@ export class KubeClient {
   readonly #clock: Clock;
   /** Names whoever writes, in everything that is written. */
   readonly #author: { fieldManager: string };
-  readonly #counts = new Map<string, number>();
+  readonly requests = new RequestCounts();
   readonly #versions = new ServedVersions((resource, path, signal) =>
     this.#read('get', resource, path.slice('/apis/'.length), withSignal({ method: 'GET', path }, signal)),
   );
@@ -62,11 +61,6 @@ export class KubeClient {
     this.#transport = transport;
     this.#clock = clock;
     this.#author = { fieldManager };
-  }
-
-  /** Requests sent so far, tries included, by verb and resource: `patch peerauthentications.security.istio.io`. */
-  get counts(): ReadonlyMap<string, number> {
-    return this.#counts;
   }
 
   /** See `ServedVersions`. */
@@ -116,8 +110,8 @@ export class KubeClient {
       fieldSelector,
       timeoutSeconds: String(timeoutSeconds),
     };
-    this.#count('watch', resource);
-    const answer = await this.#transport.stream({ method: 'GET', path, query, signal });
+    const asking = this.#transport.stream({ method: 'GET', path, query, signal });
+    const answer = await this.requests.of('watch', resource, asking);
     if (answer.status === 200) return answer.lines;
     const asked = { verb: 'watch', object: collection(resource, namespace) };
     throw errorOf({ ...answer, body: await bodyOf(answer) }, asked, this.#clock.now());
@@ -192,16 +186,10 @@ export class KubeClient {
   }
 
   async #once(verb: RequestVerb, resource: Resource, object: string, request: KubeRequest): Promise<unknown> {
-    this.#count(verb, resource);
-    const answer = await this.#transport.call(request);
+    const answer = await this.requests.of(verb, resource, this.#transport.call(request));
     if (answer.status >= 200 && answer.status < 300) return answer.body;
     if (answer.status === 404) this.#versions.forget(resource);
     throw errorOf(answer, { verb, object }, this.#clock.now());
-  }
-
-  #count(verb: RequestVerb, resource: Resource): void {
-    const key = `${verb} ${resourceName(resource)}`;
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 }
 

@@ -1,9 +1,9 @@
 /** PeerAuthentications and DestinationRules as the API serves them, cut down to what the rules look at. */
 import { type ObjectMeta, ROLLOUT_ANNOTATION } from '../api/resource.ts';
 import { fieldsOf, listOf, textOf } from '../istio/fields.ts';
-import type { DestinationRule, PeerAuthentication, TrafficPolicy } from '../istio/objects.ts';
+import type { AuthorizationPolicy, DestinationRule, PeerAuthentication, TrafficPolicy } from '../istio/objects.ts';
 import { apiVersionOf, type KubeObject } from './resource.ts';
-import { DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
+import { AUTHORIZATION_POLICIES, DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
 const KEPT = [
   'name',
@@ -39,6 +39,16 @@ export function projectRule(raw: KubeObject): DestinationRule {
   return rule.metadata.annotations?.[ROLLOUT_ANNOTATION] !== undefined
     ? rule
     : { ...rule, spec: projectRuleSpec(raw['spec']) };
+}
+
+/** Whole: whether it was changed is seen by all of it. */
+export function projectAuthorization(raw: KubeObject): AuthorizationPolicy {
+  return {
+    apiVersion: raw.apiVersion ?? apiVersionOf(AUTHORIZATION_POLICIES),
+    kind: 'AuthorizationPolicy',
+    metadata: projectMetadata(raw),
+    spec: (raw['spec'] ?? {}) as AuthorizationPolicy['spec'],
+  };
 }
 
 function projectRuleSpec(raw: unknown): DestinationRule['spec'] {

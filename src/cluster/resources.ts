@@ -43,3 +43,11 @@ export const PEER_AUTHENTICATIONS: Resource = {
   kind: 'PeerAuthentication',
   namespaced: true,
 };
+export const AUTHORIZATION_POLICIES: Resource = {
+  group: 'security.istio.io',
+  version: 'v1beta1',
+  versions: ['v1beta1', 'v1'],
+  plural: 'authorizationpolicies',
+  kind: 'AuthorizationPolicy',
+  namespaced: true,
+};

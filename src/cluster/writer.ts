@@ -8,7 +8,7 @@ import { KubeError } from './errors.ts';
 import type { OwnWrites } from './ownWrites.ts';
 import { type PolicyKind, policyResource } from './policyResources.ts';
 import { apiVersionOf, describeRef, type Ref, type Resource } from './resource.ts';
-import { DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
+import { AUTHORIZATION_POLICIES, DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
 export interface WriterOptions {
   client: KubeClient;
@@ -93,8 +93,14 @@ export class Writer {
 
 /** What is new is written in the version that is best for this cluster; what is there, in the version it was read in. */
 function creatable({ kind }: { kind: PolicyKind }): Resource {
-  return kind === 'PeerAuthentication' ? PEER_AUTHENTICATIONS : DESTINATION_RULES;
+  return CREATABLE[kind];
 }
+
+const CREATABLE: Readonly<Record<PolicyKind, Resource>> = {
+  PeerAuthentication: PEER_AUTHENTICATIONS,
+  DestinationRule: DESTINATION_RULES,
+  AuthorizationPolicy: AUTHORIZATION_POLICIES,
+};
 
 /** The API server checks the version first (409); another uid it takes for an attempt to change the uid (422). */
 function isOtherObject(error: unknown): error is KubeError {

@@ -39,6 +39,18 @@ export interface DestinationRule {
   };
 }
 
+export interface AuthorizationPolicy {
+  apiVersion: string;
+  kind: 'AuthorizationPolicy';
+  metadata: ObjectMeta & { namespace: string };
+  spec: {
+    selector?: { matchLabels?: Record<string, string> };
+    action?: string;
+    rules?: { from?: { source?: Record<string, string[]> }[]; to?: { operation?: Record<string, string[]> }[] }[];
+    [other: string]: unknown;
+  };
+}
+
 /** A Service, projected. Without selector it stands for something that is no pod of the namespace. */
 export interface Service {
   namespace: string;

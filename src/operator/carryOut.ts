@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Status } from '../api/status.ts';
 import { KubeError } from '../cluster/errors.ts';
 import type { Writer } from '../cluster/writer.ts';
+import { ROLE_ADVICE } from '../rollout/shadows.ts';
 import { nameOf } from '../rollout/text.ts';
 import type { Obstacle } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
@@ -44,7 +45,7 @@ export async function performAll(
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
         if (isOutdated(error)) outcome.outdated = error;
-        else outcome.trouble = { obstacle: troubleOf(`${write.verb} ${targetName(write)}`, error), cause: error };
+        else outcome.trouble = { obstacle: writeTrouble(write, error), cause: error };
       }
     }
   };
@@ -69,8 +70,12 @@ export function troubleOf(what: string, error: KubeError): Obstacle {
   };
 }
 
-function targetName(write: Write): string {
-  return nameOf(write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target });
+function writeTrouble(write: Write, error: KubeError): Obstacle {
+  const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
+  const obstacle = troubleOf(`${write.verb} ${nameOf(target)}`, error);
+  // that right is given only where somebody wants it
+  const isMissing = target.kind === 'AuthorizationPolicy' && error.kind === 'Forbidden';
+  return isMissing ? { ...obstacle, message: `${obstacle.message}; ${ROLE_ADVICE}` } : obstacle;
 }
 
 /** Whether the same request fails until somebody does something about it. */

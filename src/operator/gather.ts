@@ -4,6 +4,7 @@ import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { KubeError } from '../cluster/errors.ts';
 import { readServices } from '../cluster/services.ts';
+import { readShadows } from '../cluster/shadows.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import { byAge } from '../istio/policies.ts';
 import { isDeparting } from '../rollout/finalizer.ts';
@@ -60,9 +61,15 @@ export async function gather(
       ? world.services
       : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
   if ('unseen' in services) return services;
+  const shadows = await readShadows(client, rollout, inRoot ? undefined : rollout.metadata.namespace, signal);
   const input: Input = {
     rollout,
-    world: { ...world, workloads: 'unseen' in workloads ? [] : workloads, services },
+    world: {
+      ...world,
+      workloads: 'unseen' in workloads ? [] : workloads,
+      services,
+      ...(shadows ? { shadows } : {}),
+    },
     now: clock.now(),
     epoch,
     metrics,

@@ -1,4 +1,7 @@
-/** The two questions a kubelet asks: is the process alive (`/healthz`), and does it know the cluster yet (`/readyz`). */
+/**
+ * The two questions a kubelet asks, whether the process is alive (`/healthz`) and whether it knows the cluster yet
+ * (`/readyz`), and the one that Prometheus asks (`/metrics`).
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -8,6 +11,7 @@ export interface HealthOptions {
   port: number;
   /** What is still missing before the operator is ready, one phrase each; empty when it is. */
   missing: () => string[];
+  metrics: { contentType: string; text: () => Promise<string> };
 }
 
 export interface Health {
@@ -17,12 +21,14 @@ export interface Health {
   close(): Promise<void>;
 }
 
+const PATHS = ['/healthz', '/readyz', '/metrics'];
+
 /** Listens; rejects with a sentence that names address and port when it cannot. */
-export async function startHealth({ address, port, missing }: HealthOptions): Promise<Health> {
+export async function startHealth({ address, port, missing, metrics }: HealthOptions): Promise<Health> {
   const server = createServer(
     // Node looks for late ones every 30 s only: as long as a kubelet has patience
     { requestTimeout: 5_000, headersTimeout: 5_000, keepAliveTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-    (request, response) => answer(request, response, missing),
+    (request, response) => void answer(request, response, { missing, metrics }),
   );
   server.maxConnections = 64;
   await new Promise<void>((resolve, reject) => {
@@ -43,22 +49,31 @@ export async function startHealth({ address, port, missing }: HealthOptions): Pr
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, missing: () => string[]): void {
-  const [path] = (request.url ?? '').split('?');
-  if (path !== '/healthz' && path !== '/readyz') return send(response, 404, 'not found');
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { missing, metrics }: Pick<HealthOptions, 'missing' | 'metrics'>,
+): Promise<void> {
+  const [path = ''] = (request.url ?? '').split('?');
+  if (!PATHS.includes(path)) return send(response, 404, 'not found');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     return send(response, 405, 'only GET and HEAD');
   }
   // an answer at all is the proof of life
   if (path === '/healthz') return send(response, 200, 'ok');
+  if (path === '/metrics') {
+    const text = await metrics.text().catch(() => undefined);
+    if (text === undefined) return send(response, 500, 'the metrics cannot be read');
+    return send(response, 200, text.trimEnd(), metrics.contentType);
+  }
   const open = missing();
   if (open.length > 0) return send(response, 503, `waiting for: ${open.join(', ')}`);
   send(response, 200, 'ok');
 }
 
-function send(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+function send(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
   response.end(`${text}\n`);
 }
 

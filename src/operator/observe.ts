@@ -13,6 +13,7 @@ import { reachOf } from '../rollout/moves.ts';
 import { lastLook } from '../rollout/probeRounds.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
+import { countedSince } from '../rollout/stages/shadowing.ts';
 import { bounded, timestamp } from '../rollout/text.ts';
 import type { Input, Round, RoundKind, World } from '../rollout/world.ts';
 
@@ -40,7 +41,8 @@ export async function observe(
   const { kind, step, names } = due;
   const { rollout, world, metrics } = input;
   // not what the step names: a namespace that was made anew since is no part of it any more
-  const states = new Situation(input).stepStates(step);
+  const situation = new Situation(input);
+  const states = situation.stepStates(step);
   const look: Look = {
     round: kind,
     scopes: states.map(({ scope }) => scope),
@@ -48,6 +50,7 @@ export async function observe(
     startedAt: Date.parse(step.startedAt),
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
+    countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
     exempt: exemptOnceMoved(rollout, states, world),
     timeoutMs: TIMEOUT_MS,

@@ -5,21 +5,25 @@ import { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { KubeError } from '../cluster/errors.ts';
 import { EventRecorder } from '../cluster/events.ts';
-import { Election } from '../cluster/lease.ts';
+import type { Election } from '../cluster/lease.ts';
 import type { Log } from '../cluster/log.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
+import { Metrics } from '../report/metrics.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
 import { tellOfBlindness } from './blindness.ts';
+import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { electionOf } from './candidacy.ts';
 import { clusterSight } from './clusterSight.ts';
 import { concerned, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
+import { measured, sourcesOf } from './measures.ts';
 import { OutsideWatch } from './outside.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler } from './reconciler.ts';
@@ -42,6 +46,7 @@ export interface OperatorParts {
 }
 
 export class MtlsRolloutOperator extends BaseOperator {
+  readonly metrics: Metrics;
   readonly #parts: OperatorParts;
   readonly #caches: Caches;
   readonly #queue: WorkQueue;
@@ -68,6 +73,8 @@ export class MtlsRolloutOperator extends BaseOperator {
       work: key => this.#work(key),
       onError: (key, error, pauseMs) => this.#failed(key, error, pauseMs),
     });
+    const leads = () => this.#reconciler !== undefined && this.#mayWrite();
+    this.metrics = new Metrics(sourcesOf({ caches, client, queue: this.#queue, events: this.#events, leads }));
   }
 
   /** What is still missing before the operator can reconcile, one phrase each; empty when it is ready. */
@@ -115,8 +122,13 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
     const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
     for (const key of keys) {
-      if (!this.#pausing.has(key) || (isOwn && key === `${namespace}/${name}`)) this.#queue.add(key);
+      if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
+      else this.#hurry(key);
     }
+  }
+
+  #hurry(key: string): void {
+    if (!this.#pausing.has(key)) this.#queue.add(key);
   }
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
@@ -148,19 +160,19 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   #newReconciler(rootNamespace: string): Reconciler {
     const { settings, clock, sight, log, alerts } = this.#parts;
-    const allowed = () => !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true);
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
         caches: this.#caches,
         alerts: alerts && new AlertWatch(alerts, clock),
+        budget: settings.budget && new BudgetBook(settings.budget, this.#caches.rollouts, key => this.#hurry(key)),
         clock,
       }),
       client: this.client,
       clock,
       rootNamespace,
       sight,
-      cluster: clusterSight(this.client, clock, allowed),
+      cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
@@ -169,10 +181,11 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(toLog(log), toEvents(this.#events)),
+      reporter: new Reporter(toLog(log), toEvents(this.#events), this.metrics.listener),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
-      allowed,
+      meter: this.metrics,
+      allowed: () => this.#mayWrite(),
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
@@ -200,7 +213,11 @@ export class MtlsRolloutOperator extends BaseOperator {
   async #work(key: string): Promise<number | undefined> {
     this.#pausing.delete(key);
     const [namespace = '', name = ''] = key.split('/');
-    return await this.#reconciler?.reconcile(namespace, name);
+    return await measured(this.metrics, this.#parts.clock, async () => this.#reconciler?.reconcile(namespace, name));
+  }
+
+  #mayWrite(): boolean {
+    return !this.stopping.signal.aborted && (this.#election?.isLeader() ?? true);
   }
 
   #failed(key: string, error: unknown, pauseMs: number): void {
@@ -219,16 +236,6 @@ export class MtlsRolloutOperator extends BaseOperator {
 /** Listed, or it is known why it cannot be. */
 function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
   return isSynced || state.kind === 'Waiting';
-}
-
-function electionOf(
-  { settings, clock, random, log, identity }: OperatorParts,
-  client: KubeClient,
-): Election | undefined {
-  const { enabled, namespace, name, leaseDuration, renewDeadline, retryPeriod } = settings.leaderElection;
-  if (!enabled) return undefined;
-  const pace = { leaseMs: leaseDuration, renewMs: renewDeadline, retryMs: retryPeriod };
-  return new Election({ client, clock, random, log, namespace, name, identity, ...pace });
 }
 
 function messageOf(error: unknown): string {

@@ -4,6 +4,7 @@ import type { Status } from '../api/status.ts';
 import { parseStatus } from '../api/validate.ts';
 import { OwnWrites } from '../cluster/ownWrites.ts';
 import { Writer } from '../cluster/writer.ts';
+import type { Metrics } from '../report/metrics.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
 import { unable } from '../rollout/unable.ts';
@@ -23,6 +24,7 @@ import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWri
 export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
   outside: OutsideWatch;
   pacer: Pacer;
+  meter: Metrics;
   /** Term of this leader. */
   epoch: () => number;
   signal: AbortSignal;
@@ -60,6 +62,8 @@ export class Reconciler {
       this.#trouble.delete(key);
       this.#writer.forget(key);
       this.#options.hazards.forget(key);
+      this.#options.meter.forget(namespace, name);
+      this.#options.outside.forget(key);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -100,14 +104,19 @@ export class Reconciler {
   /** Decides on what is known; where that is not enough, asks, and decides anew. */
   async #decided(input: Input): Promise<ReturnType<typeof decided>> {
     const { outside, signal } = this.#options;
-    const decision = decided(outside.seen(input));
-    if ('defect' in decision || !decision.asks) return decision;
-    await outside.ask(signal);
-    return decided(outside.seen(input));
+    let decision = decided(outside.seen(input));
+    if ('asks' in decision) {
+      await outside.ask(signal);
+      decision = decided(outside.seen(input));
+    }
+    if ('status' in decision) outside.note(input.rollout, decision);
+    return decision;
   }
 
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
+    const { namespace, name } = input.rollout.metadata;
     const round = await observe(this.#options, input, due, this.#options.signal);
+    if (round) this.#options.meter.observed(namespace, name, round.observations);
     return { ...input, ...(round ? { round } : {}), now: this.#options.clock.now() };
   }
 

@@ -25,6 +25,12 @@ function whole(fallback: number, least: number, most: number) {
   return z.int(rule).min(least, rule).max(most, rule).default(fallback);
 }
 
+/** A limit that may be left out. */
+function limit(highest: number) {
+  const rule = `must be a whole number from 1 to ${highest}`;
+  return z.int(rule).min(1, rule).max(highest, rule).optional();
+}
+
 function oneOf<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
   return z.enum(values, `must be one of ${values.join(', ')}`).default(fallback);
 }
@@ -80,6 +86,15 @@ const alerts = z.strictObject({
   timeout: duration('5s', '100ms', '10s'),
 });
 
+const budget = z
+  .strictObject({
+    movingScopes: limit(10_000),
+    failingRollouts: limit(1_000),
+  })
+  .refine(it => it.movingScopes !== undefined || it.failingRollouts !== undefined, {
+    error: 'must limit movingScopes, failingRollouts, or both',
+  });
+
 const leaderElection = z
   .strictObject({
     enabled: flag(true),
@@ -114,6 +129,8 @@ const settingsSchema = z.strictObject({
   prometheus: prometheus.optional(),
   /** Absent: no alert holds a step. */
   alerts: alerts.optional(),
+  /** Absent: no limits. */
+  budget: budget.optional(),
   /** Names and labels of the mesh's metrics: Istio's standard ones, or raw Envoy counters. */
   metricsPreset: oneOf(['istio', 'envoy'], 'istio'),
   /** Google's managed control plane tells clients nothing about the policies of single workloads. */

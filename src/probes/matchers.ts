@@ -12,6 +12,9 @@ export const RECEIVED: Matcher = { label: 'reporter', op: '=', value: 'destinati
 export const SENT: Matcher = { label: 'reporter', op: '=', value: 'source' };
 /** A sidecar says `none` for plaintext, ztunnel says `unknown`. */
 export const PLAINTEXT: Matcher = { label: 'connection_security_policy', op: '!=', value: 'mutual_tls' };
+/** A policy in dry run that would deny, as shadows are. */
+export const DRY_RUN_DENY: Matcher = { label: 'authz_dry_run_action', op: '=', value: 'deny' };
+export const WOULD_BE_DENIED: Matcher = { label: 'authz_dry_run_result', op: '=', value: 'denied' };
 /** The listener through which a sidecar takes everything that comes in. */
 export const INBOUND: Matcher = { label: 'listener_address', op: '=', value: '0.0.0.0_15006' };
 

@@ -130,7 +130,7 @@ function sumIn(scope: ScopePods, traffic: readonly Traffic[]): number {
   return sum(traffic.filter(({ namespace, workload }) => covers(scope, namespace, workload)));
 }
 
-const NOTHING_IN_SCOPE: Finding = {
+export const NOTHING_IN_SCOPE: Finding = {
   verdict: 'Healthy',
   value: 'no pods',
   samples: 0,

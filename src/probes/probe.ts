@@ -19,6 +19,8 @@ export interface Look {
   changedAt: number | undefined;
   /** When STRICT was seen in force; before that, what the proxies count may still be from before the change. */
   inForceAt: number | undefined;
+  /** Since when all plaintext to a scope is counted by a policy in dry run, by its key; absent: it is not. */
+  countedSince?: ReadonlyMap<string, number>;
   /** Pods of a scope, read at most once a round. */
   pods(scope: Scope): Promise<Pod[]>;
   /** What of a pod stays as it is although the scope moves. */

@@ -10,6 +10,8 @@ export type Metric =
   | 'istio_tcp_sent_bytes_total'
   | 'istio_tcp_connections_closed_total'
   | 'istio_tcp_connections_failed_total'
+  | 'envoy_http_rbac'
+  | 'envoy_tcp'
   | 'envoy_listener_no_filter_chain_match'
   | 'envoy_listener_downstream_cx_total'
   | 'envoy_listener_ssl_handshake'
@@ -29,6 +31,9 @@ export type Label =
   | 'destination_service_name'
   | 'response_code'
   | 'listener_address'
+  | 'http_conn_manager_prefix'
+  | 'authz_dry_run_action'
+  | 'authz_dry_run_result'
   | 'namespace'
   | 'pod';
 
@@ -91,10 +96,24 @@ export function readIncrease(
   by: readonly Label[],
   windowMs: number,
 ): string {
+  return sumBy(by, grownAsRead(metric, matchers, windowMs));
+}
+
+function grownAsRead(metric: Metric, matchers: readonly Matcher[], windowMs: number): string {
   const read = `${selector(metric, matchers)}[${range(windowMs)}]`;
   const stretched = grown(metric, matchers, windowMs);
   const way = `max_over_time(${read}) - min_over_time(${read})`;
-  return sumBy(by, `${way} < ${stretched} or ${stretched}`);
+  return `${way} < ${stretched} or ${stretched}`;
+}
+
+/** The same in whole numbers, and what a counter already held when it first appeared in the window. */
+export function readIncreaseWithNew(
+  metric: Metric,
+  matchers: readonly Matcher[],
+  by: readonly Label[],
+  windowMs: number,
+): string {
+  return sumBy(by, grownOrNew(metric, matchers, windowMs, `(${grownAsRead(metric, matchers, windowMs)})`));
 }
 
 /**
@@ -111,10 +130,14 @@ export function increaseWithNew(
   return sumBy(by, grownOrNew(metric, matchers, windowMs));
 }
 
-function grownOrNew(metric: Metric, matchers: readonly Matcher[], windowMs: number): string {
+function grownOrNew(
+  metric: Metric,
+  matchers: readonly Matcher[],
+  windowMs: number,
+  more = grown(metric, matchers, windowMs),
+): string {
   const chosen = selector(metric, matchers);
   const window = range(windowMs);
-  const more = grown(metric, matchers, windowMs);
   const fresh = `(min_over_time(${chosen}[${window}]) unless present_over_time(${chosen}[1h] offset ${window}))`;
   return `${more} + ${fresh} or ${more} or ${fresh}`;
 }

@@ -11,6 +11,7 @@ import type { Author } from './jobObject.ts';
 import { kubernetesApi } from './kubernetesApi.ts';
 import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
+import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
@@ -31,9 +32,10 @@ type Builder<K extends ProbeKind> = (
   surroundings: Surroundings,
 ) => Probe | LongProbe;
 
-/** The kinds that are built. */
-const BUILDERS: { readonly [K in ProbeKind]?: Builder<K> } = {
-  plaintextTraffic: (name, options, { sight, preset }) => plaintextTraffic(name, options, sight, preset),
+/** How each kind is built. */
+const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
+  plaintextTraffic: (name, options, { sight, preset }) =>
+    options.source === 'Shadow' ? shadowTraffic(name, options, sight) : plaintextTraffic(name, options, sight, preset),
   enforcement: (name, options, { sight }) => enforcement(name, options, sight),
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
@@ -58,8 +60,7 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A
- * probe that the author named stays, and says Error in each round if it cannot look. Throws RangeError for what is
- * not built; a spec that asks for such a thing is refused long before.
+ * probe that the author named stays, and says Error in each round if it cannot look.
  */
 export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): (Probe | LongProbe)[] {
   const chosen =
@@ -87,8 +88,5 @@ function buildProbe<K extends ProbeKind>(
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings,
 ): Probe | LongProbe {
-  const build: Builder<K> | undefined = BUILDERS[kind];
-  const isBuilt = !('source' in options && options.source === 'Shadow');
-  if (!build || !isBuilt) throw new RangeError(`probe ${name} is of a kind that is not built`);
-  return build(name, options, surroundings);
+  return BUILDERS[kind](name, options, surroundings);
 }

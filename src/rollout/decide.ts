@@ -4,6 +4,7 @@
  */
 import type { Status, StepStatus } from '../api/status.ts';
 import { statusOf } from './describe.ts';
+import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
@@ -12,6 +13,7 @@ import { inTheWay, told } from './news.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
 import { changesOf, rowBroken, sinceNow, watchesEnforcement, withRound } from './rounds.ts';
 import { Situation } from './situation.ts';
+import { undone } from './stages/drifted.ts';
 import { awaitsLook, consolidating } from './stages/consolidating.ts';
 import { enforcing } from './stages/enforcing.ts';
 import { strayPins } from './stages/leaving.ts';
@@ -20,6 +22,7 @@ import { pending } from './stages/pending.ts';
 import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
 import { reverting, rollingBack } from './stages/rollingBack.ts';
+import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
 
@@ -43,7 +46,12 @@ const KINDS: Readonly<Partial<Record<StepStatus['stage'], RoundKind>>> = {
 export function decide(input: Input): Decision {
   const situation = new Situation(input);
   let status = sinceNow(input.rollout.status ?? {}, input.now);
-  const transitions: Transition[] = dueTransitions(status, input.rollout.spec, input.now);
+  const drift = driftNow(situation, status);
+  const transitions: Transition[] = [
+    ...dueTransitions(status, input.rollout.spec, input.now),
+    ...driftTransitions(situation, status, drift),
+  ];
+  status = { ...status, drift };
   if (input.round) {
     const before = status.probes ?? [];
     const probes = withRound(status, input.round, input.rollout.spec);
@@ -105,9 +113,11 @@ function nextMove(situation: Situation, status: Status): Move {
     };
   if (rollout.spec.mode === 'Revert')
     return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
-  const stray = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
+  const stray = strays(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);
+  const again = undone(situation, status, step);
+  if (again) return again;
   switch (step.stage) {
     case 'Preparing':
       return preparing(situation, status, step);
@@ -126,6 +136,13 @@ function nextMove(situation: Situation, status: Status): Move {
       break;
   }
   return planOnly(situation) ?? pending(situation, status);
+}
+
+/** What a step has left behind that nothing needs any more. While one soaks, nothing but its probes counts. */
+function strays(situation: Situation, step: StepStatus | undefined): Wait | undefined {
+  const between = !step || step.stage === 'Pending' || step.stage === 'Done' || step.stage === 'RolledBack';
+  const pins = step?.stage === 'Preparing' ? undefined : strayPins(situation, step);
+  return pins ?? (between ? strayShadows(situation, step) : undefined);
 }
 
 function planOnly(situation: Situation): Wait | undefined {
@@ -149,16 +166,18 @@ function moved(status: Status, move: Onward, { input }: Situation): Status {
 
 function concluded(situation: Situation, status: Status, wait: Wait, transitions: Transition[]): Decision {
   const { epoch, now, rollout } = situation.input;
-  const writes = wait.writes ?? [];
   const finalizer = finalizerFor(situation, wait);
-  const stated = statusOf(situation, acknowledged(situation, status, wait), wait);
+  const writes = finalizer === 'Add' ? [] : (wait.writes ?? []);
+  const drift = withWrites(situation, status.drift ?? [], { ...wait, writes });
+  const stated = statusOf(situation, acknowledged(situation, { ...status, drift }, wait), wait);
   const news = told(rollout.status ?? {}, stated, transitions, inTheWay(situation.input, wait.phase), now);
-  const looks = [wait.nextLookAt, nextDueAt(rollout.spec, now)].filter(time => time !== undefined);
+  const times = [wait.nextLookAt, nextDueAt(rollout.spec, now), nextForgottenAt({ drift }, now)];
+  const looks = times.filter(time => time !== undefined);
   return {
     // a new leader raises the epoch before its first write: the write of status fails first where it is stale
     status:
       writes.length > 0 || finalizer ? { ...news.status, epoch: Math.max(epoch, status.epoch ?? 0) } : news.status,
-    writes: finalizer === 'Add' ? [] : writes,
+    writes,
     ...(finalizer ? { finalizer } : {}),
     transitions: news.transitions,
     ...(wait.asks ? { asks: wait.asks } : {}),
@@ -166,8 +185,8 @@ function concluded(situation: Situation, status: Status, wait: Wait, transitions
   };
 }
 
-/** While a step runs there is nothing to try again: such a wish must not undo a pause that comes later. */
+/** While a step runs, or all is done, there is nothing to try again: such a wish must not undo a pause that comes later. */
 function acknowledged({ retryValue }: Situation, status: Status, { phase }: Wait): Status {
-  const runs = RUNNING.has(phase);
+  const runs = RUNNING.has(phase) || phase === 'Completed';
   return runs && retryValue !== undefined ? { ...status, retried: retryValue } : status;
 }

@@ -6,9 +6,11 @@ import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
 import type { PlannedWave } from './plan.ts';
+import { driftedCondition } from './drift.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { bounded, counted, timestamp } from './text.ts';
+import { bounded, timestamp } from './text.ts';
+import type { Write } from './writes.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
 const MOST_HAZARDS = 20;
@@ -21,8 +23,18 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
   const message = bounded(trouble ? `${trouble.message}; ${wait.message}` : wait.message);
   // names and annotations of others are quoted in them: none may be so long that no status can be stored any more
   const hazards = situation.hazards().slice(0, MOST_HAZARDS).map(stored);
-  const { step: _, hazards: __, settlingSince: ___, clientRules: before, rollback, ...rest } = status;
+  const {
+    step: _,
+    hazards: __,
+    settlingSince: ___,
+    clientRules: before,
+    shadows: known,
+    drift = [],
+    rollback,
+    ...rest
+  } = status;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
+  const shadows = shadowCount(situation, wait) ?? known;
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
@@ -31,7 +43,9 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
+    ...(drift.length > 0 ? { drift } : {}),
     ...(clientRules ? { clientRules } : {}),
+    ...(shadows ? { shadows } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
@@ -40,6 +54,14 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
+}
+
+/** Those that are about to be written count, or a crash right after would forget them. Undefined: nobody has looked. */
+function shadowCount(situation: Situation, { writes = [] }: Wait): number | undefined {
+  const { shadows } = situation.input.world;
+  if (!shadows || shadows.problem) return undefined;
+  const isNew = (write: Write) => write.verb === 'create' && write.object.kind === 'AuthorizationPolicy';
+  return situation.shadows().filter(({ untouched }) => untouched).length + writes.filter(isNew).length;
 }
 
 function stored(found: FoundHazard): Hazard {
@@ -110,23 +132,13 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
   const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
-  const drifted = [...situation.states()].filter(state => situation.drifted(state));
   const reason = inTheWay(input, wait.phase)[0]?.reason ?? wait.stalled ?? wait.phase;
-  const drift =
-    drifted.length > 0
-      ? `${counted(drifted.length, 'scope')} no longer as the rollout had set it, first ${drifted[0]?.key}`
-      : 'every policy is as the rollout set it';
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [
     { type: 'Ready', status: reached ? 'True' : 'False', reason, message },
     { type: 'Reconciling', status: !resting && !stalled ? 'True' : 'False', reason, message },
     { type: 'Stalled', status: stalled ? 'True' : 'False', reason: stalled ?? reason, message },
     { type: 'Progressing', status: !resting && !stalled ? 'True' : 'False', reason, message },
-    {
-      type: 'Drifted',
-      status: drifted.length > 0 ? 'True' : 'False',
-      reason: drifted.length > 0 ? 'ChangedByOthers' : 'AsSet',
-      message: drift,
-    },
+    { type: 'Drifted', ...driftedCondition(situation, status) },
   ];
   const due = dueExceptions(input.rollout.spec, situation.now);
   if (due) wanted.push({ type: 'ExceptionsDue', ...due, message: bounded(due.message) });

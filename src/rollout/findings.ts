@@ -6,6 +6,7 @@ import { type Fronts, frontsOf, type Platform } from './fronts.ts';
 import { meantPorts } from './meantPorts.ts';
 import { moveOf, reachOf } from './moves.ts';
 import type { ScopeState } from './scopeState.ts';
+import { shadowHazards } from './shadowHazards.ts';
 import type { Situation } from './situation.ts';
 
 /** By scope key; those of the mesh itself have this one. */
@@ -46,7 +47,15 @@ export function findingsIn(
     ({ code }) => code !== 'AutoMtlsOff' || rollout.spec.destinationRules === 'Never',
   );
   const ofScopes = looks.map(
-    ({ state, move }) => [state.key, [...meantPorts(state, inventory), ...findingsOf(ready, move)]] as const,
+    ({ state, move }) =>
+      [
+        state.key,
+        [
+          ...shadowHazards(situation, state, inventory, platform),
+          ...meantPorts(state, inventory),
+          ...findingsOf(ready, move),
+        ],
+      ] as const,
   );
   return {
     findings: new Map<string, readonly FoundHazard[]>([[OF_THE_MESH, ofMesh], ...ofScopes]),

@@ -1,8 +1,12 @@
 /** What holds a step besides its probes. A rollback is never held. */
 import type { Status, StepStatus } from '../api/status.ts';
+import { isCorrection, lastHand } from './drift.ts';
 import { alarmed } from './gates/alerts.ts';
+import { overBudget } from './gates/budget.ts';
 import { frozen } from './gates/freeze.ts';
+import type { Gate } from './gates/gate.ts';
 import { phaseOf } from './gates/phase.ts';
+import { schedule } from './gates/schedule.ts';
 import type { Wait } from './move.ts';
 import { stepsOf } from './plan.ts';
 import { blocks } from './preflight.ts';
@@ -10,17 +14,28 @@ import { rowBroken } from './rounds.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { deadlineOf } from './stages/deadline.ts';
-import { counted, listed, nameOf } from './text.ts';
+import { counted, listed, nameOf, timestamp } from './text.ts';
+
+/** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
+const GATES: readonly Gate[] = [frozen, schedule, alarmed, overBudget];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
-export function closedGate(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
-  return (
-    suspended(situation, step) ??
-    frozen(situation, step) ??
-    hazardous(situation, rowBroken(step), states) ??
-    alarmed(situation, step)
-  );
-}
+export const closedGate: Gate = (situation, step, states) => {
+  const trouble = troubled(situation, step, states);
+  if (trouble) return trouble;
+  const since = step.heldSince ?? timestamp(situation.now);
+  for (const gate of GATES) {
+    const closed = gate(situation, step, states);
+    // noted, so that the time before a gate does not count as the step's own
+    if (closed?.step && !closed.asks) return { ...closed, step: { ...closed.step, heldSince: since } };
+    if (closed) return closed;
+  }
+  return undefined;
+};
+
+/** What holds also what tightens nothing any more. */
+export const troubled: Gate = (situation, step, states) =>
+  suspended(situation, step) ?? hazardous(situation, rowBroken(step), states);
 
 /** `spec.suspend` and mode Plan hold everything where it is. */
 export function suspended(situation: Situation, running: StepStatus | null): Wait | undefined {
@@ -83,7 +98,14 @@ function hazardous(situation: Situation, step: StepStatus, states: readonly Scop
  * Somebody else changed or removed what the step stands on: they win, the step pauses. A new value of the retry
  * annotation, or an edit of the spec, begins the step anew.
  */
-export function interfered(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Wait | undefined {
+export function interfered(
+  situation: Situation,
+  status: Status,
+  step: StepStatus,
+  states: readonly ScopeState[],
+): Wait | undefined {
+  // what it undoes is itself somebody's doing; what is done to it meanwhile, see `undone`
+  if (isCorrection(situation, status, step)) return undefined;
   for (const state of states) {
     const what = interference(situation, step, state);
     if (!what) continue;
@@ -112,11 +134,4 @@ function interference(situation: Situation, step: StepStatus, state: ScopeState)
       : `${key} is ${effective.mode} because of ${nameOf(decidedBy)}`;
   if (step.stage === 'Soaking') return `${key} is ${effective.mode} again because of ${nameOf(decidedBy)}`;
   return undefined;
-}
-
-/** Whoever wrote the object last, as far as it tells. */
-function lastHand({ metadata }: NonNullable<ScopeState['holder']>): string {
-  const others = (metadata.managedFields ?? []).filter(({ manager }) => manager && manager !== 'mtls-rollout');
-  const newest = others.toSorted((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
-  return newest?.manager ?? 'somebody else';
 }

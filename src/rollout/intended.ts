@@ -13,7 +13,7 @@ import { type MergePatch, targetOf, type Write } from './writes.ts';
 type Spec = PeerAuthentication['spec'];
 
 /** Served by every Istio since 1.6. */
-const POLICY_API = 'security.istio.io/v1beta1';
+export const POLICY_API = 'security.istio.io/v1beta1';
 /** Of an object in Kubernetes. */
 const LONGEST_NAME = 253;
 

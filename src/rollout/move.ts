@@ -46,6 +46,6 @@ export function onward(
 
 /** A stage change of a step: counters start anew. */
 export function enter(step: StepStatus, stage: StepStatus['stage'], since: string): StepStatus {
-  const { lastRoundAt: _, pinsAt: __, rulesAt: ___, ...rest } = step;
+  const { lastRoundAt: _, pinsAt: __, rulesAt: ___, shadowsAt: ____, heldSince: _____, ...rest } = step;
   return { ...rest, stage, since, healthyRounds: 0, failures: 0 };
 }

@@ -62,9 +62,7 @@ function restAccepted(rollout: MtlsRollout, { weakerInside, overlapping: others 
 }
 
 function accepted(hazard: FoundHazard, { spec }: MtlsRollout): FoundHazard {
-  // not to be accepted: there would be no way back, or clients cut off
-  const fatal = hazard.code === 'DamagedOriginal' || hazard.code === 'RulesNotSeen';
-  const taken = spec.preflight.accept.includes(hazard.code) && !fatal;
+  const taken = spec.preflight.accept.includes(hazard.code) && !FATAL.has(hazard.code);
   return taken ? { ...hazard, accepted: true } : hazard;
 }
 
@@ -120,6 +118,9 @@ function unmatchedNames({ unmatched }: Plan): Hazard[] {
     fix: `correct the name, or take it from the wave`,
   }));
 }
+
+/** Not to be accepted: there would be no way back, or clients cut off. */
+const FATAL: ReadonlySet<string> = new Set(['DamagedOriginal', 'RulesNotSeen', 'ShadowUnsafe']);
 
 type Place = Pick<ScopeState, 'key' | 'holder' | 'mark'>;
 

@@ -15,6 +15,8 @@ const NEAR = 0.5;
 export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
   const kind = kindOf(probe);
   if (probe.when === 'Guard') return [];
+  // what STRICT refuses reaches no policy that could count it
+  if (probe.plaintextTraffic?.source === 'Shadow') return ['Entry'];
   const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
   const chosen = probe.when ?? PURPOSE[kind];
   if (chosen === 'Entry') return ['Entry'];

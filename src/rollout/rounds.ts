@@ -93,7 +93,7 @@ export function sinceNow(status: Status, now: number): Status {
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
   const settling = settlingSince ? { settlingSince: past(settlingSince) } : {};
   if (!step) return { ...status, ...settling };
-  const { since, changedAt, pinsAt, rulesAt, lastRoundAt } = step;
+  const { since, changedAt, pinsAt, rulesAt, shadowsAt, lastRoundAt } = step;
   return {
     ...status,
     ...(probes ? { probes } : {}),
@@ -104,6 +104,7 @@ export function sinceNow(status: Status, now: number): Status {
       ...(changedAt ? { changedAt: past(changedAt) } : {}),
       ...(pinsAt ? { pinsAt: past(pinsAt) } : {}),
       ...(rulesAt ? { rulesAt: past(rulesAt) } : {}),
+      ...(shadowsAt ? { shadowsAt: past(shadowsAt) } : {}),
       ...(lastRoundAt ? { lastRoundAt: past(lastRoundAt) } : {}),
     },
   };

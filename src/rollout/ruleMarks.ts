@@ -7,8 +7,9 @@ import { APPLIED_ANNOTATION, type MtlsRollout, ORIGINAL_ANNOTATION, ROLLOUT_ANNO
 import { fqdn } from '../istio/destinationRuleLookup.ts';
 import type { DestinationRule, Service, TrafficPolicy } from '../istio/objects.ts';
 import { decodeOriginal, encodeOriginal, MANAGED_BY, NO_MARKS, type Original, ownerMark } from './marks.ts';
+import { writtenAt } from './made.ts';
 import { mergePatch } from './mergePatch.ts';
-import { pinOf, RULE_API, writtenAt } from './pins.ts';
+import { pinOf, RULE_API } from './pins.ts';
 import { seal, unseal } from './seal.ts';
 import { type MergePatch, targetOf, type Write } from './writes.ts';
 

@@ -8,12 +8,14 @@ import { slotKey, slotOf } from '../istio/slots.ts';
 import { type ClientRules, clientRulesOf } from './clientRules.ts';
 import { OF_THE_MESH } from './findings.ts';
 import { type Plan, planOf, stepsOf } from './plan.ts';
-import { isAbout, type Pin, pinOf } from './pins.ts';
+import { isAbout, type Made } from './made.ts';
+import { type Pin, pinOf } from './pins.ts';
 import { type Pinning, pinningOf } from './pinning.ts';
 import { blocks, hasMoved, scopeHazards, targetHazards } from './preflight.ts';
 import { type ClientRule, clientRuleOf } from './ruleMarks.ts';
 import { type Scope, scopeKey, scopeSlot } from './scope.ts';
 import { isDrifted, type ScopeState, scopeState } from './scopeState.ts';
+import { type Shadow, shadowOf } from './shadows.ts';
 import { type Selection, selectionOf, unselectableHazards } from './selection.ts';
 import { bounded, timestamp } from './text.ts';
 import type { Input } from './world.ts';
@@ -88,7 +90,7 @@ export class Situation {
     const begun = Date.parse(step.startedAt);
     return step.scopes.flatMap(key => {
       const state = this.state(key);
-      return state && this.#birthOf(state.scope) <= begun ? [state] : [];
+      return state && this.birthOf(state.scope) <= begun ? [state] : [];
     });
   }
 
@@ -97,7 +99,7 @@ export class Situation {
    * clock of the API server.
    */
   beginOf(states: readonly ScopeState[]): string {
-    const births = states.map(({ scope }) => this.#birthOf(scope));
+    const births = states.map(({ scope }) => this.birthOf(scope));
     return timestamp(Math.max(this.now, ...births));
   }
 
@@ -142,13 +144,20 @@ export class Situation {
 
   /** Pins of this rollout, and those that another one, which is gone, has left on these scopes. */
   pins(states: readonly ScopeState[] = []): Pin[] {
-    const { rules = [], namespaces } = this.input.world;
-    const reach = new Set(namespaces.map(({ name }) => name));
-    return rules.flatMap(rule => {
-      const pin = pinOf(rule);
-      if (!pin || !reach.has(rule.metadata.namespace)) return [];
-      return pin.rollout === this.uid || states.some(state => isAbout(pin, state)) ? [pin] : [];
-    });
+    const { rules = [] } = this.input.world;
+    return this.#made(
+      rules.flatMap(rule => pinOf(rule) ?? []),
+      states,
+    );
+  }
+
+  /** Shadows of this rollout, and those that another one, which is gone, has left on these scopes. */
+  shadows(states: readonly ScopeState[] = []): Shadow[] {
+    const { policies = [] } = this.input.world.shadows ?? {};
+    return this.#made(
+      policies.flatMap(policy => shadowOf(policy) ?? []),
+      states,
+    );
   }
 
   /** Whether somebody asked a paused or rolled back rollout to try again: by the retry annotation or by an edit. */
@@ -189,6 +198,13 @@ export class Situation {
     return findings ? states.filter(({ key }) => !findings.has(key)) : [];
   }
 
+  #made<M extends Made>(made: readonly M[], states: readonly ScopeState[]): M[] {
+    const reach = new Set(this.input.world.namespaces.map(({ name }) => name));
+    return made.filter(
+      one => reach.has(one.namespace) && (one.rollout === this.uid || states.some(state => isAbout(one, state))),
+    );
+  }
+
   #hazardsOf(state: ScopeState): FoundHazard[] {
     const found = this.input.world.findings?.get(state.key) ?? [];
     const shared = this.selection.shared.get(state.key);
@@ -224,7 +240,8 @@ export class Situation {
     return state;
   }
 
-  #birthOf({ namespace }: Scope): number {
+  /** When the namespace of a scope was made; 0 where that is not known. */
+  birthOf({ namespace }: Scope): number {
     const found = this.input.world.namespaces.find(({ name }) => name === namespace);
     return (found?.created ?? 0) * 1000;
   }

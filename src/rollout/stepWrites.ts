@@ -62,7 +62,11 @@ function preparation(rollout: MtlsRollout, state: ScopeState, policies: Policies
   if (held) return held;
   const isWeak = state.effective.mode === 'DISABLE';
   const lacksPort = state.openPorts.some(port => !state.portModes.has(port));
-  const isTold = state.holder && !isWeak && !lacksPort && !isDrifted(state, rollout.metadata.uid);
+  const isTold =
+    state.holder &&
+    !isWeak &&
+    !lacksPort &&
+    (rollout.spec.drift === 'Correct' || !isDrifted(state, rollout.metadata.uid));
   return isTold ? undefined : raise(rollout, state, 'PERMISSIVE', policies);
 }
 

@@ -6,6 +6,7 @@ import type { Policies } from '../istio/policies.ts';
 import type { Findings } from './findings.ts';
 import type { Fronts } from './fronts.ts';
 import type { Outside } from './gates/outside.ts';
+import type { Shadows } from './shadows.ts';
 import type { Write } from './writes.ts';
 
 /** What is in the cluster, as far as one rollout is concerned. */
@@ -22,6 +23,8 @@ export interface World {
   services: ReadonlyMap<string, readonly Service[]>;
   /** What was found of the scopes at hand, by key; undefined: nobody looks for it. */
   findings?: Findings;
+  /** What counts plaintext for this rollout; read only where it has shadows, or may need them. */
+  shadows?: Shadows;
   /** The Services in front of these scopes, of which rules for clients may be needed. */
   fronts?: Fronts;
 }

@@ -1,7 +1,7 @@
 /** The only three things that are ever done to a policy: create, patch, delete. */
-import type { DestinationRule, PeerAuthentication } from '../istio/objects.ts';
+import type { AuthorizationPolicy, DestinationRule, PeerAuthentication } from '../istio/objects.ts';
 
-export type PolicyObject = PeerAuthentication | DestinationRule;
+export type PolicyObject = PeerAuthentication | DestinationRule | AuthorizationPolicy;
 
 /** The object as it was seen when the write was decided; uid and resourceVersion are its preconditions. */
 export interface WriteTarget {

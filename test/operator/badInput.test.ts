@@ -94,11 +94,11 @@ const CASES: Case[] = [
   },
   {
     what: 'fields that are not supported',
-    objects: [rollout({ ...waves(SMALL_SHOP), schedule: { startAt: '2026-12-01T08:00:00Z' }, drift: 'Correct' })],
+    objects: [rollout({ ...waves(SMALL_SHOP), drift: 'Correct' })],
     waitingOn: 'Unsupported',
     condition: 'Stalled',
     reason: 'Unsupported',
-    message: /^spec.schedule and spec.drift are not supported by this version.*; remove them to begin$/,
+    message: /^spec.drift is not supported by this version.*; remove it to begin$/,
     mend: bench => bench.cluster.put(SHOP),
   },
   {

@@ -19,6 +19,8 @@ const PLAYS = {
   'rollback to DISABLE': { namespaces: SMALL_SHOP, off: ['ad', 'payment'], extent: 'All' },
   'rollout with rules for clients': { namespaces: SMALL_SHOP, rules: true },
   'rollback with rules for clients': { namespaces: SMALL_SHOP, rules: true, extent: 'All' },
+  'rollout that counts plaintext': { namespaces: SMALL_SHOP, shadows: true },
+  'rollback after counting plaintext': { namespaces: SMALL_SHOP, shadows: true, extent: 'All' },
   'rollout of eleven namespaces': { namespaces: SHOP },
   'rollback of eleven namespaces': { namespaces: SHOP, extent: 'All' },
 } satisfies Record<string, Play>;
@@ -49,6 +51,11 @@ describe('an operator that crashes', function () {
     const { outcome, before } = await perform(PLAYS['rollback of everything']);
     assert.deepEqual(outcome.policies, before);
     assert.equal(outcome.created, outcome.deleted);
+  });
+
+  it('leaves no policy that counts, and had one only where the step looked for evidence', async () => {
+    for (const play of [PLAYS['rollout that counts plaintext'], PLAYS['rollback after counting plaintext']])
+      assert.deepEqual((await perform(play)).outcome.counting, []);
   });
 
   it('leaves the rules that were there before, and no other', async () => {

@@ -188,7 +188,7 @@ export class Bench {
   }
 }
 
-function settingsOf(...more: string[]): Settings {
+export function settingsOf(...more: string[]): Settings {
   const loaded = loadSettings([LEASE, PROMETHEUS, ...more].join('\n'), []);
   if ('problems' in loaded) throw new Error(loaded.problems.join('; '));
   return loaded.settings;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { startHealth, type Health } from '../../src/operator/health.ts';
 
+const metrics = { contentType: 'text/plain; version=0.0.4', text: async () => '# TYPE a gauge\na 1\n' };
+
 describe('health endpoint', () => {
   let missing: string[];
   let health: Health;
@@ -9,7 +11,7 @@ describe('health endpoint', () => {
 
   beforeEach(async () => {
     missing = ['namespaces', 'rollouts'];
-    health = await startHealth({ address: '127.0.0.1', port: 0, missing: () => missing });
+    health = await startHealth({ address: '127.0.0.1', port: 0, missing: () => missing, metrics });
   });
   afterEach(() => health.close());
 
@@ -29,8 +31,14 @@ describe('health endpoint', () => {
     assert.equal((await fetch(at('/readyz'))).status, 503);
   });
 
+  it('hands out metrics as they are at that moment', async () => {
+    const response = await fetch(at('/metrics'));
+    assert.equal(response.headers.get('content-type'), metrics.contentType);
+    assert.equal(await response.text(), '# TYPE a gauge\na 1\n');
+  });
+
   it('answers nothing else', async () => {
-    for (const path of ['/', '/metrics', '/healthz/', '/readyz/../secret']) {
+    for (const path of ['/', '/metric', '/healthz/', '/readyz/../secret']) {
       assert.equal((await fetch(at(path))).status, 404, path);
     }
     const post = await fetch(at('/healthz'), { method: 'POST', body: 'x' });
@@ -40,7 +48,7 @@ describe('health endpoint', () => {
   });
 
   it('says which port is taken, and what to change', async () => {
-    const second = startHealth({ address: '127.0.0.1', port: health.port, missing: () => [] });
+    const second = startHealth({ address: '127.0.0.1', port: health.port, missing: () => [], metrics });
     await assert.rejects(second, {
       message: `health endpoint cannot listen on 127.0.0.1 port ${health.port}: another process uses it; choose another with health.port or --health-port`,
     });
@@ -48,7 +56,7 @@ describe('health endpoint', () => {
 
   it('says that an address is not of this machine', async () => {
     // 192.0.2.0/24 is kept for documentation
-    const elsewhere = startHealth({ address: '192.0.2.1', port: 0, missing: () => [] });
+    const elsewhere = startHealth({ address: '192.0.2.1', port: 0, missing: () => [], metrics });
     await assert.rejects(
       elsewhere,
       /192\.0\.2\.1 port 0: this machine does not have that address; check health\.address/,
@@ -68,7 +76,7 @@ describe('health endpoint', () => {
     const ended = new Promise(resolve => idle.once('close', resolve).once('error', () => {}));
     await health.close();
     await ended;
-    const again = await startHealth({ address: '127.0.0.1', port: health.port, missing: () => [] });
+    const again = await startHealth({ address: '127.0.0.1', port: health.port, missing: () => [], metrics });
     await again.close();
   });
 });

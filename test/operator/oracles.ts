@@ -77,6 +77,7 @@ export function outcomeOf(bench: Bench, name = 'shop') {
     policies: policiesLeft(bench),
     rules: rulesLeft(bench),
     told: clientsTold(bench),
+    counting: bench.cluster.list(POLICY_API, 'AuthorizationPolicy').map(({ metadata }) => keyOf(metadata)),
     created: changes.filter(({ verb }) => verb === 'create').length,
     deleted: changes.filter(({ verb }) => verb === 'delete').length,
   };

@@ -72,7 +72,7 @@ describe('settings', () => {
   });
 
   const refused: [text: string, ...problems: RegExp[]][] = [
-    ['apiRte: 3', /^apiRte: unknown key; allowed here: prometheus, alerts, metricsPreset, .*apiRate/],
+    ['apiRte: 3', /^apiRte: unknown key; allowed here: prometheus, alerts, budget, metricsPreset, .*apiRate/],
     ['health: {prt: 1}', /^health\.prt: unknown key; allowed here: address, port$/],
     ['leaderElection: {lease: 1s}', /^leaderElection\.lease: unknown key; allowed here: enabled, .*leaseDuration/],
     [
@@ -116,6 +116,10 @@ describe('settings', () => {
       'alerts: {url: "http://a", matchers: [\'a="b"\'], timeout: 1m}',
       /^alerts\.timeout: must be a duration from 100ms to 10s/,
     ],
+    ['budget: {}', /^budget: must limit movingScopes, failingRollouts, or both$/],
+    ['budget: {movingScopes: 0}', /^budget\.movingScopes: must be a whole number from 1 to 10000$/],
+    ['budget: {failingRollouts: few}', /^budget\.failingRollouts: must be a whole number from 1 to 1000$/],
+    ['budget: {scopes: 3, failingRollouts: 1}', /^budget\.scopes: unknown key; allowed here: movingScopes, failingRo/],
     ['rootNamespace: Istio_System', /^rootNamespace: must be a lower-case DNS name/],
     ['- a\n- b', /^configuration file: must be a map of keys/],
     ['just words', /^configuration file: must be a map of keys/],

@@ -22,6 +22,7 @@ export class ScriptedSight implements Sight {
 
   query(promql: string): Promise<Series[]> {
     if (this.trouble) return Promise.reject(this.trouble);
+    if (promql.includes('authz_dry_run_action')) return Promise.resolve(this.#shadowed(promql));
     if (!promql.includes('istio_requests_total')) return Promise.resolve([]);
     const isPlaintext = promql.includes('connection_security_policy');
     const series = this.#cluster.list('v1', 'Namespace').map(({ metadata: { name } }) => ({
@@ -29,6 +30,20 @@ export class ScriptedSight implements Sight {
       value: isPlaintext ? this.plaintext(name) : 1000,
     }));
     return Promise.resolve(series);
+  }
+
+  /** What policies in dry run count of HTTP, where there are any: nothing else does. */
+  #shadowed(promql: string): Series[] {
+    if (!promql.includes('envoy_http_rbac')) return [];
+    const counted = new Set(this.#cluster.list(POLICY_API, 'AuthorizationPolicy').map(each => each.metadata.namespace));
+    const isPlaintext = promql.includes('authz_dry_run_result');
+    return this.#cluster
+      .list('v1', 'Pod')
+      .filter(({ metadata }) => counted.has(metadata.namespace))
+      .map(({ metadata: { namespace = '', name } }) => ({
+        labels: { namespace, pod: name, http_conn_manager_prefix: `inbound_0.0.0.0_${PORT}` },
+        value: isPlaintext ? this.plaintext(namespace) : 1000,
+      }));
   }
 
   hello(address: string, port = PORT): Promise<HelloAnswer> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { jobFrom, jobName, readJob } from '../../src/probes/jobObject.ts';
 
 const author = { namespace: 'shop', name: 'r', uid: 'u-1' };

@@ -33,9 +33,12 @@ describe('probes of a spec', () => {
     }
   });
 
-  it('are never half built', () => {
-    const unbuilt = [{ name: 'a', plaintextTraffic: { source: 'Shadow' } }];
-    for (const probe of unbuilt)
-      assert.throws(() => names(parse([probe]), true), /probe a is of a kind that is not built/);
+  it('count by shadows before STRICT only', () => {
+    const [probe] = buildProbes(parse([{ name: 'a', plaintextTraffic: { source: 'Shadow' } }]), {
+      ...around,
+      preset: 'istio',
+      metrics: true,
+    });
+    assert.deepEqual(probe?.rounds, ['Entry']);
   });
 });

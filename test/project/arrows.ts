@@ -24,6 +24,7 @@ const ARROWS: Record<string, string[]> = {
 const PURE_PACKAGES: Record<string, string[]> = {
   'src/api/': ['zod'],
   'src/api/hash.ts': ['node:crypto'],
+  'src/rollout/localTime.ts': ['luxon'],
 };
 
 /** Clock, randomness and surroundings: in a pure part these come in as values. */

@@ -21,7 +21,17 @@ const runtime = all.filter(([, entry]) => !entry.dev && !entry.devOptional);
 const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
 /** A dependency of the operator at run time is a decision: this list is where it shows in a review. */
-const DIRECT = ['@dot-i/k8s-operator', '@kubernetes/client-node', 'diff', 'js-yaml', 'undici', 'winston', 'zod'];
+const DIRECT = [
+  '@dot-i/k8s-operator',
+  '@kubernetes/client-node',
+  'diff',
+  'js-yaml',
+  'luxon',
+  'prom-client',
+  'undici',
+  'winston',
+  'zod',
+];
 const LICENSES = [
   'MIT',
   'ISC',

@@ -256,21 +256,34 @@ describe('consolidation stops', () => {
   for (const [how, act] of [
     ['is deleted', (mesh: TestMesh) => mesh.dropPolicy(ROOT)],
     ['is weakened', (mesh: TestMesh) => mesh.tamper(ROOT, 'mtls-rollout', { spec: { mtls: { mode: 'PERMISSIVE' } } })],
-  ] as const)
-    it(`when the policy of the mesh ${how}: what is not STRICT any more moves again, and nothing else goes`, () => {
+  ] as const) {
+    it(`when the policy of the mesh ${how}: nothing else goes, and nothing moves again until somebody asks`, () => {
       const mesh = wholeMesh();
       mesh.until(() => deletes(mesh).length === 1);
       act(mesh);
-      mesh.until(({ step }) => step?.stage === 'Preparing');
-      assert.deepEqual(mesh.status.step?.scopes, ['ad']);
+      mesh.untilPhase('Paused');
       assert.ok(reasons(mesh, /^ConsolidationStopped$/).length === 1);
-      mesh.until(({ step, phase }) => step?.wave === 'mesh' || phase === 'Paused');
-      assert.equal(mesh.mode('ad'), 'STRICT');
-      assert.equal(deletes(mesh).length, 1);
+      assert.equal(mesh.condition('Stalled')?.reason, 'Drifted');
+      mesh.rests();
+      assert.equal(mesh.mode('ad'), 'PERMISSIVE');
       mesh.annotate(RETRY_ANNOTATION, '1');
       mesh.untilPhase('Completed');
       assert.deepEqual(names(mesh), [`${ROOT}/mtls-rollout`]);
     });
+
+    it(`when the policy of the mesh ${how}: with drift Correct what is not STRICT any more moves again`, () => {
+      const mesh = wholeMesh({ drift: 'Correct' });
+      mesh.until(() => deletes(mesh).length === 1);
+      act(mesh);
+      mesh.until(({ step }) => step?.stage === 'Preparing');
+      assert.deepEqual(mesh.status.step?.scopes, ['ad']);
+      mesh.until(({ step }) => step?.wave === 'mesh');
+      assert.equal(mesh.mode('ad'), 'STRICT');
+      assert.equal(deletes(mesh).length, 1);
+      mesh.untilPhase('Completed');
+      assert.deepEqual(names(mesh), [`${ROOT}/mtls-rollout`]);
+    });
+  }
 
   it('for a namespace that comes meanwhile and is not STRICT', () => {
     const target = { namespaces: { selector: {} } };

@@ -5,6 +5,7 @@ import { type SpecInput, specSchema } from '../../src/api/schema.ts';
 import type { Condition, Observation, Status, Verdict } from '../../src/api/status.ts';
 import { effectiveModes } from '../../src/istio/effectiveMode.ts';
 import type {
+  AuthorizationPolicy,
   DestinationRule,
   Mode,
   Namespace,
@@ -32,6 +33,9 @@ export class TestMesh {
   readonly workloads: Workload[] = [];
   readonly policies = new Map<string, PeerAuthentication>();
   readonly rules = new Map<string, DestinationRule>();
+  readonly authorizations = new Map<string, AuthorizationPolicy>();
+  /** Why AuthorizationPolicies cannot be listed. */
+  shadowsProblem: string | undefined;
   readonly services: Service[] = [];
   /** What an inventory has shown; undefined: nobody looks. */
   findings: Findings | undefined;
@@ -83,6 +87,9 @@ export class TestMesh {
       workloads: [...this.workloads],
       rules: this.seesRules ? [...this.rules.values()] : undefined,
       services: this.#servicesRead(),
+      shadows: this.shadowsProblem
+        ? { policies: [], problem: this.shadowsProblem }
+        : { policies: [...this.authorizations.values()] },
       ...(this.findings ? { findings: this.findings } : {}),
     };
   }
@@ -121,7 +128,7 @@ export class TestMesh {
       this.namespaces.findIndex(known => known.name === name),
       1,
     );
-    for (const kept of [this.policies, this.rules])
+    for (const kept of [this.policies, this.rules, this.authorizations])
       for (const key of kept.keys()) if (key.startsWith(`${name}/`)) kept.delete(key);
   }
 
@@ -252,6 +259,7 @@ export class TestMesh {
   }
 
   #of(kind: PolicyObject['kind']): Map<string, PolicyObject> {
+    if (kind === 'AuthorizationPolicy') return this.authorizations;
     return kind === 'PeerAuthentication' ? this.policies : this.rules;
   }
 

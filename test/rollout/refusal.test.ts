@@ -74,9 +74,13 @@ describe('a rollout is refused', () => {
   });
 
   it('for fields that this version does not do, by their names', () => {
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { drift: 'Correct' }), [], world);
+    const probes = [{ name: 'p', plaintextTraffic: { source: 'Shadow' as const } }];
+    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
     assert.equal(refused?.reason, 'Unsupported');
-    assert.equal(refused.message, 'spec.drift is not supported by this version of the operator; remove it to begin');
+    assert.equal(
+      refused.message,
+      'spec.probes[0].plaintextTraffic.source is not supported by this version of the operator; remove it to begin',
+    );
   });
 
   it('in no other place', () => {

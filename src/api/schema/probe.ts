@@ -21,6 +21,11 @@ const probe = ruled(
       !['Entry', 'Both'].includes(spec.when ?? '') || !JUDGE_A_CHANGE.some(kind => spec[kind] !== undefined),
     message: `${JUDGE_A_CHANGE.join(', ')} judge a change: when must be Soak or Guard`,
   },
+  {
+    cel: "!has(self.plaintextTraffic) || !has(self.plaintextTraffic.source) || self.plaintextTraffic.source != 'Shadow' || !has(self.when) || self.when == 'Entry'",
+    holds: ({ plaintextTraffic, when = 'Entry' }) => plaintextTraffic?.source !== 'Shadow' || when === 'Entry',
+    message: 'plaintextTraffic with source Shadow counts what comes before STRICT: when must be Entry',
+  },
 );
 
 export const probes = keyedByName(z.array(probe).max(32), 'probes')

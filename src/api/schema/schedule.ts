@@ -43,6 +43,11 @@ const window = ruled(
     holds: ({ from, to }) => (from === undefined) === (to === undefined),
     message: 'give from and to together, or neither',
   },
+  {
+    cel: '!has(self.from) || !has(self.to) || self.from != self.to',
+    holds: ({ from, to }) => from === undefined || from !== to,
+    message: 'from and to must differ: leave both out for whole days',
+  },
 );
 
 export const schedule = z

@@ -2,7 +2,7 @@
 import type { StepStatus } from '../../api/status.ts';
 import { enter, type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
-import { listed, timestamp } from '../text.ts';
+import { clockTime, listed, timestamp } from '../text.ts';
 import { about, stepText } from './story.ts';
 
 /** Somebody asked for it: from the first stage on. */
@@ -44,6 +44,22 @@ export function resumed(situation: Situation, step: StepStatus): Move {
     severity: 'Normal',
     ...about(step),
   });
+}
+
+/** A gate has opened: what waited before it gets its whole time, and looks anew. Undefined: none was closed. */
+export function letOn({ now }: Situation, step: StepStatus): Move | undefined {
+  const { heldSince, lastRoundAt: _, ...rest } = step;
+  if (heldSince === undefined) return undefined;
+  const at = timestamp(now);
+  return onward(
+    { ...rest, since: at, resumedAt: at, healthyRounds: 0, failures: 0 },
+    {
+      reason: 'StepResumed',
+      message: `${stepText(step)}: held since ${clockTime(Date.parse(heldSince), now)}, ${step.stage} of ${listed(step.scopes)} goes on`,
+      severity: 'Normal',
+      ...about(step),
+    },
+  );
 }
 
 /** What is not STRICT yet needs new evidence. */

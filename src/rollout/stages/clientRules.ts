@@ -4,7 +4,7 @@
  * before has had the time to reach every proxy.
  */
 import type { StepStatus } from '../../api/status.ts';
-import { settledAt } from '../pins.ts';
+import { settledAt } from '../made.ts';
 import { adoption, newClientRule, noted, undo, type ClientRule } from '../ruleMarks.ts';
 import type { WantedRule } from '../clientRules.ts';
 import type { Wait } from '../move.ts';

@@ -4,7 +4,7 @@
  */
 import type { Status, StepStatus } from '../../api/status.ts';
 import { consolidates, type Narrower, narrower, removal, widerOf } from '../consolidation.ts';
-import { closedGate, wasHeld, wasPaused } from '../gates.ts';
+import { closedGate, troubled, wasHeld, wasPaused } from '../gates.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import { stepsOf } from '../plan.ts';
 import { nextRoundAt } from '../probeRounds.ts';
@@ -51,7 +51,8 @@ export function consolidating(situation: Situation, status: Status, step: StepSt
   const there = left.filter(each => each.key === step.scopes[0]);
   const weak = weakened(situation, step, there.length === 0);
   if (weak) return stopped(step, `${weak.key} is not STRICT throughout, and moves first`, weak);
-  const closed = closedGate(situation, step, []);
+  // to look whether what is removed has done no harm waits for no gate
+  const closed = there.length > 0 ? closedGate(situation, step, []) : troubled(situation, step, []);
   if (closed) return closed;
   if (wasHeld(situation, status, step)) return resumed(situation, step);
   if (wasPaused(status, 'ConsolidationStopped'))
@@ -81,7 +82,7 @@ function weakened(situation: Situation, { scopes }: StepStatus, gone: boolean): 
 }
 
 function removing(situation: Situation, step: StepStatus, one: Narrower, left: number): Wait {
-  const { changedAt: _, ...rest } = step;
+  const { changedAt: _, heldSince: __, ...rest } = step;
   const write = removal(situation, one);
   return {
     kind: 'Wait',

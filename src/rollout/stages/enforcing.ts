@@ -13,6 +13,7 @@ import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { failed, paused } from './failed.ts';
+import { shadowsOff } from './shadowing.ts';
 import { about, doubtText, LONGEST_REASON, stepText } from './story.ts';
 
 /** Evidence older than two rounds (or this, if that is longer) is no longer fresh when the first write is due. */
@@ -21,15 +22,18 @@ const FRESH = 60_000;
 export function enforcing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
   if (states.length === 0) return doneByOthers(situation, step);
-  const disturbed = interfered(situation, step, states);
+  const disturbed = interfered(situation, status, step, states);
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const left = states.filter(state => !situation.moved(state));
   const untouched = left.length === states.length;
-  if (untouched && stale(situation, step)) return evidenceExpired(situation, step);
+  if (untouched && situation.now > staleAt(situation, step)) return evidenceExpired(situation, step);
   const held = suspended(situation, step);
   if (held) return held;
   const closed = left.length > 0 ? closedGate(situation, step, left) : undefined;
-  if (closed) return untouched ? closed : halfWritten(situation, status, step, closed);
+  // the evidence does not wait with it
+  if (closed && untouched)
+    return { ...closed, nextLookAt: Math.min(closed.nextLookAt ?? Infinity, staleAt(situation, step) + 1) };
+  if (closed) return halfWritten(situation, status, step, closed);
   if (!untouched && wasHeld(situation, status, step)) return resumed(situation, step);
   if (wasPaused(status, 'StepFailed') && !situation.askedAgain(status))
     return paused(step, 'STRICT was not written and seen in force before the deadline');
@@ -48,7 +52,7 @@ function evidenceExpired(situation: Situation, step: StepStatus): Move {
   });
 }
 
-/** A hazard has come up while a part of the step is STRICT already, which nobody watches: that has an end. */
+/** A hazard has come up, or a gate was closed, while a part of the step is STRICT already, which nobody watches: that has an end. */
 function halfWritten(situation: Situation, status: Status, step: StepStatus, closed: Wait): Move {
   const deadline = deadlineOf(situation, step);
   if (situation.now >= deadline)
@@ -75,7 +79,8 @@ function writing(situation: Situation, status: Status, step: StepStatus, left: r
   }
   const clients = clientsFirst(situation, step, left, 'BeforeStrict');
   if (clients) return clients;
-  const writes = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
+  const enforce = left.flatMap(state => enforcements(input.rollout, state, input.world.policies));
+  const writes = [...enforce, ...shadowsOff(situation, situation.stepStates(step))];
   return {
     kind: 'Wait',
     phase: 'Enforcing',
@@ -114,13 +119,14 @@ function spreading(situation: Situation, status: Status, step: StepStatus): Move
     phase: 'Enforcing',
     step: { ...seen, failures: 0 },
     on: 'enforcement',
+    writes: shadowsOff(situation, situation.stepStates(step)),
     message: `${stepText(step)}: ${listed(step.scopes)} set to STRICT, waiting since ${clockTime(Date.parse(step.since), now)} to see it in force, until ${clockTime(deadline, now)}${doubtText(doubt)}`,
     nextLookAt: Math.min(nextRoundAt(input.rollout.spec, status, 'Enforcement', seen), deadline),
   };
 }
 
-function stale({ now, pace }: Situation, { since }: StepStatus): boolean {
-  return now - Date.parse(since) > Math.max(2 * pace.interval, FRESH);
+function staleAt({ pace }: Situation, { since }: StepStatus): number {
+  return Date.parse(since) + Math.max(2 * pace.interval, FRESH);
 }
 
 function untilText({ since }: StepStatus, deadline: number): string {

@@ -1,6 +1,7 @@
 /** A step that failed after STRICT was written: roll back, or pause where the author wants to decide. */
 import { parseDuration } from '../../api/duration.ts';
 import type { Status, StepStatus } from '../../api/status.ts';
+import { isCorrection } from '../drift.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { bounded, listed, timestamp } from '../text.ts';
@@ -10,7 +11,9 @@ import { about, LONGEST_REASON, stepText } from './story.ts';
 /** `reason` is one sentence without end; `probe` the one that objected. */
 export function failed(situation: Situation, status: Status, step: StepStatus, reason: string, probe?: string): Move {
   const { now, input } = situation;
-  const { onFailure, extent, retries, retryAfter } = input.rollout.spec.rollback;
+  const { onFailure, retries, retryAfter } = input.rollout.spec.rollback;
+  // what somebody else had opened is no reason to take back what is well
+  const extent = isCorrection(situation, status, step) ? 'Step' : input.rollout.spec.rollback.extent;
   // what to do about it must still fit behind it
   const why = bounded(probe ? `probe ${probe}: ${reason}` : reason, LONGEST_REASON);
   if (onFailure === 'Pause') return situation.askedAgain(status) ? stageAgain(situation, step) : paused(step, why);

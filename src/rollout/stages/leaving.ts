@@ -5,8 +5,9 @@
 import type { StepStatus } from '../../api/status.ts';
 import { suspended } from '../gates.ts';
 import { raise } from '../intended.ts';
+import { settledAt } from '../made.ts';
 import type { Wait } from '../move.ts';
-import { newPin, type Pin, pinName, settledAt, unpin } from '../pins.ts';
+import { newPin, type Pin, pinName, unpin } from '../pins.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';

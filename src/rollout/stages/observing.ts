@@ -9,17 +9,22 @@ import { heldDown } from '../stepWrites.ts';
 import { listed, timestamp } from '../text.ts';
 import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
+import { uncounted } from './shadowing.ts';
 import { about, doubtText, progressOf, stepText } from './story.ts';
-import { again } from './again.ts';
+import { again, letOn } from './again.ts';
 
 export function observing(situation: Situation, status: Status, step: StepStatus): Move {
   const states = situation.stepStates(step);
   if (states.every(state => situation.moved(state))) return doneByOthers(situation, step);
   const writes = states.flatMap(state => heldDown(situation.input.rollout, state) ?? []);
-  const disturbed = interfered(situation, step, states);
+  const disturbed = interfered(situation, status, step, states);
   if (disturbed && writes.length === 0) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const closed = closedGate(situation, step, states);
   if (closed) return closed;
+  const blind = uncounted(situation, step, states);
+  if (blind) return blind;
+  const opened = letOn(situation, step);
+  if (opened) return opened;
 
   const round = newRound(situation, 'Entry', step);
   const seen = round ? afterRound(situation, status, step, round) : step;

@@ -1,25 +1,28 @@
 /** Between steps: choose the next scopes, and begin when every gate is open. */
 import type { Status, StepStatus } from '../../api/status.ts';
+import { corrects, isHeld, recordOf } from '../drift.ts';
 import { closedGate, suspended } from '../gates.ts';
-import { type Move, onward, type Wait } from '../move.ts';
+import { enter, type Move, onward, type Wait } from '../move.ts';
 import type { ScopeState } from '../scopeState.ts';
 import type { Situation } from '../situation.ts';
-import { counted, listed, nameOf, timestamp } from '../text.ts';
+import { listed, timestamp } from '../text.ts';
 import { completed } from './completed.ts';
 import { consolidation } from './consolidating.ts';
+import { heldByDrift } from './drifted.ts';
 import { about, stepText } from './story.ts';
 
 export function pending(situation: Situation, status: Status): Move {
-  const next = nextStep(situation, status.step);
+  const next = nextStep(situation, status);
   if (!next) return consolidation(situation, status) ?? completed(situation);
-  const { step, states } = next;
-  const unread = suspended(situation, step) ? [] : situation.unread(states);
+  const { step, states, held } = next;
+  const stopped = suspended(situation, step) ?? heldByDrift(situation, status, step, held);
+  if (stopped) return stopped;
+  const unread = situation.unread(states);
   if (unread.length > 0) return lookingForHazards(situation, step, unread);
-  const closed = closedGate(situation, step, states) ?? driftGate(situation, status, step, states);
+  const closed = closedGate(situation, step, states);
   if (closed) return closed;
-  const at = timestamp(situation.now);
   return onward(
-    { ...step, stage: 'Preparing', since: at, startedAt: situation.beginOf(states) },
+    { ...enter(step, 'Preparing', timestamp(situation.now)), startedAt: situation.beginOf(states) },
     {
       reason: 'StepStarted',
       message: `${stepText(step)}: preparing ${listed(step.scopes)}`,
@@ -41,51 +44,54 @@ function lookingForHazards({ now }: Situation, step: StepStatus, unread: readonl
   };
 }
 
-/** The first scopes, in the order of the plan, that have not moved: at most as many as the wave lets move together. */
-function nextStep(
-  situation: Situation,
-  before: StepStatus | undefined,
-): { step: StepStatus; states: ScopeState[] } | undefined {
-  for (const [number, wave] of situation.plan.waves.entries()) {
-    const states = situation.leftIn(wave.scopes).slice(0, wave.size);
-    if (states.length === 0) continue;
-    const scopes = states.map(({ key }) => key);
-    const same = before?.stage === 'Pending' && before.wave === wave.name && before.scopes.join() === scopes.join();
-    const since = same ? before.since : timestamp(situation.now);
-    return {
-      step: {
-        ...situation.position(number),
-        wave: wave.name,
-        stage: 'Pending',
-        scopes,
-        since,
-        startedAt: since,
-        healthyRounds: 0,
-        failures: 0,
-      },
-      states,
-    };
-  }
-  return undefined;
+interface Next {
+  step: StepStatus;
+  states: ScopeState[];
+  /** Scopes whose drift holds this step. */
+  held: ScopeState[];
 }
 
-/** What the rollout had set and somebody else weakened is theirs until somebody asks for it to be moved again. */
-function driftGate(
+/**
+ * The first scopes, in the order of the plan, that have not moved: at most as many as the wave lets move together. What
+ * corrects drift has steps of its own. While one scope is held, only corrections of others go on: new ground can wait.
+ */
+function nextStep(situation: Situation, status: Status): Next | undefined {
+  const held = [...situation.states()].filter(state => isHeld(situation, status, state));
+  const left = situation.plan.waves.map(({ scopes }) => situation.leftIn(scopes));
+  const isDrift = ({ key }: ScopeState) => corrects(situation) && recordOf(status, key) !== undefined;
+  const chosen = left.map(states => {
+    const free = states.filter(state => !held.includes(state) && (held.length === 0 || isDrift(state)));
+    return free.filter(state => isDrift(state) === isDrift(free[0]!));
+  });
+  const free = chosen.findIndex(states => states.length > 0);
+  if (free >= 0) return { ...stepOf(situation, status, free, chosen[free]!), held: [] };
+  const first = left.findIndex(states => states.length > 0);
+  return first >= 0 ? { ...stepOf(situation, status, first, left[first]!), held } : undefined;
+}
+
+function stepOf(
   situation: Situation,
-  status: Status,
-  step: StepStatus,
-  states: readonly ScopeState[],
-): Wait | undefined {
-  const drifted = states.filter(state => situation.drifted(state));
-  const [first] = drifted;
-  if (!first?.holder || situation.askedAgain(status)) return undefined;
-  const more = drifted.length > 1 ? ` (and ${counted(drifted.length - 1, 'more scope')})` : '';
+  { step: before }: Status,
+  number: number,
+  all: readonly ScopeState[],
+): Omit<Next, 'held'> {
+  const wave = situation.plan.waves[number]!;
+  const states = all.slice(0, wave.size);
+  const scopes = states.map(({ key }) => key);
+  const same = before?.stage === 'Pending' && before.wave === wave.name && before.scopes.join() === scopes.join();
+  const since = same ? before.since : timestamp(situation.now);
   return {
-    kind: 'Wait',
-    phase: 'Paused',
-    step,
-    on: `policy of ${first.key}`,
-    message: `${nameOf(first.holder)} had been set to ${first.mark?.applied?.mode} and ${first.key} is ${first.effective.mode} now${more}; set it back, or annotate the rollout with a new value of mtlsrollout.io/retry to move it again`,
-    stalled: 'Drifted',
+    step: {
+      ...situation.position(number),
+      wave: wave.name,
+      stage: 'Pending',
+      scopes,
+      since,
+      startedAt: since,
+      ...(same && before.heldSince ? { heldSince: before.heldSince } : {}),
+      healthyRounds: 0,
+      failures: 0,
+    },
+    states,
   };
 }

@@ -8,10 +8,12 @@ import { enter, type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { preparations } from '../stepWrites.ts';
 import { clockTime, counted, listed, timestamp } from '../text.ts';
+import { letOn } from './again.ts';
 import { clientsFirst } from './clientRules.ts';
 import { BACKSTOP, deadlineOf, isLate, limitText } from './deadline.ts';
 import { doneByOthers } from './done.ts';
 import { leaving } from './leaving.ts';
+import { shadowsFirst } from './shadowing.ts';
 import { about, stepText } from './story.ts';
 
 export function preparing(situation: Situation, _status: Status, step: StepStatus): Move {
@@ -20,6 +22,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
   const closed = moved ? suspended(situation, step) : closedGate(situation, step, states);
   if (moved && situation.pins(states).length === 0) return doneByOthers(situation, step);
   if (closed) return closed;
+  const opened = moved ? undefined : letOn(situation, step);
+  if (opened) return opened;
   const way = leaving(situation, step, states);
   if (way) return way;
   if (moved) return doneByOthers(situation, step);
@@ -36,6 +40,8 @@ export function preparing(situation: Situation, _status: Status, step: StepStatu
       nextLookAt: Math.min(situation.now + BACKSTOP, deadlineOf(situation, step)),
     };
   }
+  const counting = shadowsFirst(situation, step, states);
+  if (counting) return counting;
   const clients = clientsFirst(situation, step, states, 'BeforeEvidence');
   if (clients) return clients;
   return onward(enter(step, 'Observing', timestamp(situation.now)), {

@@ -11,6 +11,7 @@ import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
 import { BACKSTOP } from './deadline.ts';
 import { rulesLast } from './clientRules.ts';
+import { shadowsLast } from './shadowing.ts';
 import { about, stepText } from './story.ts';
 
 /** Policies restored by one decision. */
@@ -33,7 +34,7 @@ export function rollingBack(situation: Situation, status: Status, step: StepStat
       writes,
       nextLookAt: situation.now + BACKSTOP,
     };
-  const last = rulesLeft(situation, status, `${stepText(step)}: rolling back ${what}`, step, isWithin);
+  const last = restLeft(situation, status, `${stepText(step)}: rolling back ${what}`, step, isWithin);
   if (last) return last;
   const at = timestamp(situation.now);
   return onward(
@@ -54,7 +55,7 @@ export function reverting(situation: Situation, status: Status, why: 'mode Rever
   const { writes, damaged } = restorations(left, situation);
   if (left.length === 0)
     return (
-      rulesLeft(situation, status, why, null, () => true) ?? {
+      restLeft(situation, status, why, null, () => true) ?? {
         kind: 'Wait',
         phase: 'Reverted',
         step: null,
@@ -74,18 +75,18 @@ export function reverting(situation: Situation, status: Status, why: 'mode Rever
   };
 }
 
-/** DestinationRules of this rollout within the extent, when every policy is what it was. */
-function rulesLeft(
+/** What else this rollout has written within the extent, when every policy is what it was. */
+function restLeft(
   situation: Situation,
-  { settlingSince, clientRules = 0 }: Status,
+  { settlingSince, clientRules = 0, shadows = 0 }: Status,
   what: string,
   step: StepStatus | null,
   isWithin: (scope: string) => boolean,
 ): Wait | undefined {
   const pinned = unpinning(situation, what, step);
   if (pinned) return pinned;
-  const rules = rulesLast(situation, settlingSince, isWithin, clientRules);
-  return rules && { ...rules, step, message: `${what}, ${rules.message}` };
+  const left = shadowsLast(situation, shadows) ?? rulesLast(situation, settlingSince, isWithin, clientRules);
+  return left && { ...left, step, message: `${what}, ${left.message}` };
 }
 
 /** The pins of this rollout, when every policy is what it was: until then they keep clients and servers together. */

@@ -17,7 +17,7 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
   const { now, pace, input } = situation;
   const states = situation.stepStates(step);
   if (states.length === 0) return doneByOthers(situation, step);
-  const disturbed = interfered(situation, step, states);
+  const disturbed = interfered(situation, status, step, states);
   if (disturbed) return situation.askedAgain(status) ? again(situation, step) : disturbed;
   const held = suspended(situation, step) ?? pausedAfterFailure(situation, status, step);
   if (held) return held;

@@ -1,4 +1,4 @@
-/** Compact definitions of the two Istio resources that a rollout writes; the fields it sets are checked, the rest is kept. */
+/** Compact definitions of the Istio resources that a rollout writes; the fields it sets are checked, the rest is kept. */
 import type { Validator } from './resource.ts';
 import type { Schema } from './schema.ts';
 import { isObject, type KubeObject, valueAt } from './value.ts';
@@ -99,6 +99,35 @@ const destinationRuleSpec: Schema = {
   },
 };
 
+const callers: Schema = {
+  type: 'object',
+  properties: {
+    source: { type: 'object', properties: { notPrincipals: { type: 'array', items: { type: 'string' } } } },
+  },
+  'x-kubernetes-preserve-unknown-fields': true,
+};
+
+const authorizationPolicySpec: Schema = {
+  type: 'object',
+  properties: {
+    selector,
+    action: { type: 'string', enum: ['ALLOW', 'DENY', 'AUDIT', 'CUSTOM'] },
+    rules: {
+      type: 'array',
+      maxItems: 512,
+      items: {
+        type: 'object',
+        properties: {
+          from: { type: 'array', items: callers },
+          to: { type: 'array', items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+        'x-kubernetes-preserve-unknown-fields': true,
+      },
+    },
+  },
+  'x-kubernetes-preserve-unknown-fields': true,
+};
+
 const status: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
 interface Names {
@@ -167,6 +196,13 @@ export function istioDefinitions(): object[] {
       ],
       ['v1', 'v1alpha3', 'v1beta1'],
     ),
+    definition(
+      'security.istio.io',
+      { kind: 'AuthorizationPolicy', plural: 'authorizationpolicies', shortNames: ['ap'] },
+      authorizationPolicySpec,
+      [{ name: 'Action', type: 'string', jsonPath: '.spec.action', description: 'The operation to take.' }, age],
+      ['v1', 'v1beta1'],
+    ),
   ];
 }
 
@@ -176,6 +212,7 @@ export const istioValidators: Readonly<Record<string, Validator>> = {
     ...portProblems(object),
     ...selectorProblems(object, 'spec.selector.matchLabels'),
   ],
+  'authorizationpolicies.security.istio.io': object => selectorProblems(object, 'spec.selector.matchLabels'),
   'destinationrules.networking.istio.io': object => selectorProblems(object, 'spec.workloadSelector.matchLabels'),
 };
 

@@ -15,6 +15,12 @@ export const gateCases: RuleCase[] = [
     problem: 'spec.schedule.windows[0]: give from and to together',
   },
   {
+    rule: 'from and to differ',
+    good: window({ from: '22:00', to: '06:00' }),
+    bad: window({ from: '09:00', to: '09:00' }),
+    problem: 'spec.schedule.windows[0]: from and to must differ',
+  },
+  {
     rule: 'time of day',
     good: window({ from: '23:59', to: '00:00' }),
     bad: window({ from: '24:00', to: '00:00' }),

@@ -67,6 +67,12 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].clientErrors.window: must be a duration',
   },
   {
+    rule: 'shadows count before STRICT',
+    good: probe({ plaintextTraffic: { source: 'Shadow' }, when: 'Entry' }),
+    bad: probe({ plaintextTraffic: { source: 'Shadow' }, when: 'Both' }),
+    problem: 'spec.probes[0]: plaintextTraffic with source Shadow counts what comes before STRICT',
+  },
+  {
     rule: 'percent of trafficDrop',
     good: probe({ trafficDrop: { maxPercent: 100 } }),
     bad: probe({ trafficDrop: { maxPercent: 101 } }),

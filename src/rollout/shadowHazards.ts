@@ -1,0 +1,70 @@
+/** Why plaintext to a scope must not be counted by an AuthorizationPolicy in dry run: where it would be obeyed. */
+import type { Hazard } from '../api/status.ts';
+import { olderControlPlane } from '../istio/hazards/versions.ts';
+import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
+import { selects } from '../istio/policies.ts';
+import type { Platform } from './fronts.ts';
+import type { ScopeState } from './scopeState.ts';
+import { countsByShadow, newShadow, shadowOf } from './shadows.ts';
+import type { Situation } from './situation.ts';
+import { nameOf } from './text.ts';
+
+const DATA_PLANE = 'istio.io/dataplane-mode';
+
+export function shadowHazards(
+  { input }: Situation,
+  state: ScopeState,
+  inventory: Inventory,
+  platform: Platform,
+): Hazard[] {
+  const { rollout, world } = input;
+  const object = countsByShadow(rollout.spec) ? newShadow(rollout, state, '') : undefined;
+  if (!object) return [];
+  const { namespace, name } = object.metadata;
+  const reason = whyUnsafe(state, inventory, platform);
+  const ours = (world.shadows?.policies ?? []).some(policy => policy.metadata.name === name && shadowOf(policy));
+  const isTaken = inNamespace(inventory.authorizationPolicies, namespace).some(policy => policy.name === name);
+  return [
+    ...(reason ? [unsafe(state.key, nameOf(object), reason)] : []),
+    ...(isTaken && !ours ? [taken(state.key, nameOf(object))] : []),
+  ];
+}
+
+/** ztunnel obeys a policy in dry run as any other, unless it is new and told not to; its counters say nothing of it. */
+function whyUnsafe({ scope }: ScopeState, inventory: Inventory, platform: Platform): string | undefined {
+  if (platform === 'managed-csm') return 'whether the managed control plane keeps it from being enforced is not known';
+  if (inventory.unseen.some(({ kind }) => kind === 'Pod'))
+    return 'the pods cannot be listed, so that nobody can say whether one is behind ztunnel, which may enforce it';
+  const { namespace } = scope;
+  const pods = inNamespace(inventory.pods, namespace).filter(
+    pod => scope.kind !== 'Workload' || selects(scope.selector, pod.labels),
+  );
+  const ambient = pods.find(({ mesh }) => mesh === 'Ambient');
+  if (ambient) return `pod ${namespace}/${ambient.name} is behind ztunnel, which may enforce it`;
+  if (inventory.namespaces.get(namespace)?.labels[DATA_PLANE] === 'ambient')
+    return `namespace ${namespace} is labelled ${DATA_PLANE}=ambient, and ztunnel may enforce it`;
+  const old = olderControlPlane(inventory, '1.9');
+  return old && `Istio ${old.version} does not know dry run and would enforce it`;
+}
+
+function unsafe(key: string, object: string, reason: string): Hazard {
+  return {
+    code: 'ShadowUnsafe',
+    severity: 'Block',
+    scope: key,
+    object,
+    message: `plaintext to ${key} is to be counted by an AuthorizationPolicy in dry run, and ${reason}: plaintext would be refused`,
+    fix: 'use plaintextTraffic with source Metrics',
+  };
+}
+
+function taken(key: string, object: string): Hazard {
+  return {
+    code: 'Conflict',
+    severity: 'Block',
+    scope: key,
+    object,
+    message: `${object} is not of this rollout, and has the name of the policy that would count plaintext to ${key}`,
+    fix: 'rename it, or use plaintextTraffic with source Metrics',
+  };
+}
