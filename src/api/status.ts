@@ -104,6 +104,14 @@ const rollback = z.object({
   generation: count.describe('Generation of the spec that failed.'),
 });
 
+const approved = z.object({
+  plan: hash,
+  by: z.string().max(256),
+  at: time.describe('When the operator first saw the approval.'),
+  total: count.describe('How many scopes the wave had.'),
+  scopes: z.array(z.string().max(127)).max(500).describe('Which ones; empty where there is no room for them.'),
+});
+
 /** Absent `since`: it has moved again, and is remembered only for what was written lately. */
 const drift = z.object({
   scope: z.string().max(127),
@@ -138,6 +146,7 @@ export const statusSchema = z.object({
         plan: hash,
         startedAt: time.optional(),
         finishedAt: time.optional(),
+        approved: approved.optional().describe('What was last approved: a record, and no approval by itself.'),
       }),
     )
     .max(66)
@@ -189,4 +198,5 @@ export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
 export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
+export type Approved = z.output<typeof approved>;
 export type Condition = NonNullable<Status['conditions']>[number];

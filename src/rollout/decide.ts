@@ -3,6 +3,7 @@
  * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
  */
 import type { Status, StepStatus } from '../api/status.ts';
+import { approvalNews } from './approvals.ts';
 import { statusOf } from './describe.ts';
 import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
@@ -50,6 +51,7 @@ export function decide(input: Input): Decision {
   const drift = driftNow(situation, status);
   const transitions: Transition[] = [
     ...dueTransitions(status, input.rollout.spec, input.now),
+    ...approvalNews(situation, status),
     ...driftTransitions(situation, status, drift),
   ];
   status = { ...status, drift };
