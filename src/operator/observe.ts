@@ -78,7 +78,9 @@ export async function observe(
   const observations = (await Promise.all(looks)).filter(observation => observation !== undefined);
   signal.throwIfAborted();
   const isUnderWay = observations.length === 0 && probes.length > 0;
-  return isUnderWay ? undefined : { kind, at: observer.clock.now(), observations };
+  return isUnderWay
+    ? undefined
+    : { kind, at: observer.clock.now(), scopes: states.map(({ key }) => key), observations };
 }
 
 /** A look that takes too long is an Error, and is broken off. */
