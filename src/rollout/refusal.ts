@@ -59,9 +59,10 @@ function misplacedException({ metadata, spec }: MtlsRollout, { rootNamespace }: 
 
 function misplacedProbe({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
   if (metadata.namespace === rootNamespace) return undefined;
-  for (const { name, http } of spec.probes) {
-    if (http?.namespace === undefined || http.namespace === metadata.namespace) continue;
-    const message = `probe ${name} names namespace ${http.namespace}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;
+  for (const { name, http, job } of spec.probes) {
+    const named = (http ?? job)?.namespace;
+    if (named === undefined || named === metadata.namespace) continue;
+    const message = `probe ${name} names namespace ${named}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;
     return { reason: 'NotInRootNamespace', message, lasting: true };
   }
   return undefined;
