@@ -51,7 +51,7 @@ async function find(look: Look, options: EnforcementOptions, sight: Pick<Sight, 
 }
 
 /** The ports to ask. Pods behind ztunnel answer a refused hello as a closed port would, so they prove nothing. */
-function doorsOf(scope: ScopePods, samples: number, { round, exempt }: Look): ScopeDoors {
+function doorsOf(scope: ScopePods, samples: number, look: Look): ScopeDoors {
   const sidecars = scope.governed.filter(pod => pod.mesh === 'Sidecar');
   const withAddress = sample(
     sidecars.filter(({ ip }) => ip !== undefined),
@@ -60,7 +60,7 @@ function doorsOf(scope: ScopePods, samples: number, { round, exempt }: Look): Sc
   const given = scope.scope.kind === 'Workload' ? scope.scope.ports : undefined;
   const declared = (pod: Pod) => {
     if (!given) return pod.ports;
-    const aside = round === 'Restored' ? exempt(scope.scope, pod) : [];
+    const aside = look.round === 'Restored' ? look.exempt(scope.scope, pod) : [];
     return aside === 'All' ? [] : given.filter(port => !aside.includes(port));
   };
   const none = !given && withAddress.every(pod => declared(pod).length === 0);

@@ -36,6 +36,7 @@ export class WatchedMesh {
     Enforcement: 'Healthy',
     Soak: 'Healthy',
     Restored: 'Healthy',
+    Guard: 'Healthy',
   };
   #look: number | undefined;
   #retries = 0;
