@@ -12,7 +12,7 @@ import { type Sample, startSamples } from './metrics.ts';
 import { outcomeOf, speechOf } from './outcome.ts';
 import type { MeshPod, MeshService } from './pod.ts';
 import { SeriesStore } from './series.ts';
-import { shadowSamples } from './shadows.ts';
+import { shadowStart } from './shadows.ts';
 import { Tallies } from './tallies.ts';
 import { Topology } from './topology.ts';
 
@@ -77,11 +77,11 @@ export class SimulatedMesh {
     services: Iterable<MeshService>,
     policies: Iterable<PeerAuthentication>,
     rules: Iterable<DestinationRule>,
-    authorizations: Iterable<AuthorizationPolicy> = [],
+    authorizations: Iterable<AuthorizationPolicy>,
   ): void {
+    this.#configuration.begin(keyed(policies), keyed(rules), keyed(authorizations));
     for (const pod of pods) this.#place(pod, this.#clock.now());
     for (const service of services) this.topology.setService(service);
-    this.#configuration.begin(keyed(policies), keyed(rules), keyed(authorizations));
   }
 
   setPod(pod: MeshPod): void {
@@ -123,9 +123,10 @@ export class SimulatedMesh {
 
   /** An AuthorizationPolicy was written; undefined: it was deleted. Sidecars that count by it do so from zero on. */
   setAuthorization(namespace: string, name: string, policy: AuthorizationPolicy | undefined): void {
-    this.#configuration.setAuthorization(this.#settle(), `${namespace}/${name}`, policy);
+    const history = this.#configuration;
+    history.setAuthorization(this.#settle(), `${namespace}/${name}`, policy);
     for (const pod of this.topology.podsIn(namespace))
-      this.#plan(this.#configuration.arrivalOfNewest(pod.key), at => this.#beginCounting(pod, at));
+      this.#plan(history.arrivalOfNewest(pod.key), at => this.#strangers.add(at, shadowStart(history, pod, at)));
     this.#distribute(namespace);
   }
 
@@ -164,13 +165,7 @@ export class SimulatedMesh {
   /** A proxy exports its counters from its start on, whether or not anything comes. */
   #place(pod: MeshPod, now: number): void {
     this.topology.setPod(pod);
-    this.#strangers.add(now, startSamples(pod));
-    this.#beginCounting(pod, now);
-  }
-
-  #beginCounting(pod: MeshPod, at: number): void {
-    const zero = { port: [...pod.ports.values()][0] ?? 0, protocol: 'tcp', plaintext: false } as const;
-    this.#strangers.add(at, shadowSamples(this.#configuration.of(pod.key, at).shadows, pod, zero, 0));
+    this.#strangers.add(now, [...startSamples(pod), ...shadowStart(this.#configuration, pod, now)]);
   }
 
   /** Brings everything up to the present. Time does not run backwards, whatever the clock says. */
