@@ -11,7 +11,7 @@ function shadow(dryRun = 'true', ports?: string[]): AuthorizationPolicy {
   return {
     apiVersion: 'security.istio.io/v1',
     kind: 'AuthorizationPolicy',
-    metadata: { name: 'shadow', namespace: 'demo', annotations: { 'istio.io/dry-run': dryRun } } as never,
+    metadata: { name: 'shadow', namespace: 'demo', annotations: { 'istio.io/dry-run': dryRun } },
     spec: {
       selector: { matchLabels: { app: 'server' } },
       action: 'DENY',
