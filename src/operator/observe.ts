@@ -6,6 +6,7 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
+import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
@@ -22,6 +23,7 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  queries: readonly NamedQuery[];
 }
 
 /** For the default set. */
@@ -58,6 +60,8 @@ export async function observe(
     metrics,
     cluster: observer.cluster,
     namespace: rollout.metadata.namespace,
+    isRoot: rollout.metadata.namespace === world.rootNamespace,
+    queries: observer.queries,
   };
   const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),

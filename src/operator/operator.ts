@@ -174,6 +174,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock),
       preset: settings.metricsPreset,
+      queries: settings.queries,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,

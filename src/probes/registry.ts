@@ -4,11 +4,14 @@ import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
 import { ambientDenials } from './ambientDenials.ts';
 import { clientErrors } from './clientErrors.ts';
+import { controlPlane } from './controlPlane.ts';
 import { enforcement } from './enforcement.ts';
+import type { NamedQuery } from './namedQuery.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
 import { kubernetesApi } from './kubernetesApi.ts';
 import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
+import { prometheusQuery } from './prometheusQuery.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
@@ -23,6 +26,9 @@ export interface Surroundings {
   cluster: ClusterSight;
   /** Of the rollout: what its probes name is there unless they say otherwise. */
   namespace: string;
+  /** Whether that is the mesh root namespace. */
+  isRoot: boolean;
+  queries: readonly NamedQuery[];
 }
 
 /** What the other probes of a rollout see. */
@@ -47,6 +53,8 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   ambientDenials: (name, options, { sight }) => ambientDenials(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  controlPlane: (name, options, { sight }) => controlPlane(name, options, sight),
+  prometheus: (name, options, { sight, ...asker }) => prometheusQuery(name, options, sight, asker),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, namespace }) =>
     http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
@@ -59,6 +67,8 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
   'refusedConnections',
   'ambientDenials',
   'clientErrors',
+  'controlPlane',
+  'prometheus',
 ]);
 
 /**

@@ -74,13 +74,21 @@ describe('a rollout is refused', () => {
   });
 
   it('for fields that this version does not do, by their names', () => {
-    const probes = [{ name: 'p', plaintextTraffic: { source: 'Shadow' as const } }];
+    const probes = [{ name: 'p', plaintextTraffic: {}, when: 'Guard' as const }];
     const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
     assert.equal(refused?.reason, 'Unsupported');
     assert.equal(
       refused.message,
-      'spec.probes[0].plaintextTraffic.source is not supported by this version of the operator; remove it to begin',
+      'spec.probes[0].when is not supported by this version of the operator; remove it to begin',
     );
+  });
+
+  it('for query text outside the mesh root namespace', () => {
+    const probes = [{ name: 'p', prometheus: { expr: 'up', max: 1 } }];
+    const tenant = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
+    assert.equal(tenant?.reason, 'NotInRootNamespace');
+    assert.match(tenant.message, /^probe p holds query text, .* name a query of the operator's configuration instead/);
+    assert.equal(refusal(rollout(1, ROOT, { mesh: {} }, { probes }), [], world), undefined);
   });
 
   it('in no other place', () => {
