@@ -82,17 +82,34 @@ const hazard = z.object({
   accepted: z.boolean().optional(),
 });
 
+/** How far the way back is: what is still to restore is told by the marks on the objects, so a crash repeats nothing. */
 const rollback = z.object({
+  cause: z.enum(['Failure', 'Revert', 'Deletion']).optional().describe('Absent: Failure.'),
   reason: sentence,
-  wave: z.string().max(63),
-  step: count,
+  wave: z.string().max(63).optional(),
+  step: count.optional(),
   extent: z.enum(['Step', 'Wave', 'All']),
   scopes: z.array(z.string().max(127)).max(500).describe('Scopes of the step that failed.'),
   at: time,
+  restored: count.optional().describe('Policies that are as they were before.'),
+  total: count.optional().describe('Policies to restore when it began.'),
+  kept: z
+    .array(z.string().max(400))
+    .max(10)
+    .optional()
+    .describe('Restored policies in which a mode of somebody else was left alone.'),
   finishedAt: time.optional(),
   attempt: count.describe('How many times this generation was rolled back.'),
   retryAt: time.optional(),
   generation: count.describe('Generation of the spec that failed.'),
+});
+
+const approved = z.object({
+  plan: hash,
+  by: z.string().max(256),
+  at: time.describe('When the operator first saw the approval.'),
+  total: count.describe('How many scopes the wave had.'),
+  scopes: z.array(z.string().max(127)).max(500).describe('Which ones; empty where there is no room for them.'),
 });
 
 /** Absent `since`: it has moved again, and is remembered only for what was written lately. */
@@ -129,6 +146,7 @@ export const statusSchema = z.object({
         plan: hash,
         startedAt: time.optional(),
         finishedAt: time.optional(),
+        approved: approved.optional().describe('What was last approved: a record, and no approval by itself.'),
       }),
     )
     .max(66)
@@ -180,4 +198,5 @@ export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
 export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
+export type Approved = z.output<typeof approved>;
 export type Condition = NonNullable<Status['conditions']>[number];

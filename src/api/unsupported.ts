@@ -1,18 +1,10 @@
 /** What the schema knows and this version does not do yet: such a rollout is refused, never half obeyed. */
-import type { ProbeSpec, Spec, Wave } from './schema.ts';
+import type { ProbeSpec, Spec } from './schema.ts';
 
 /** Paths of the fields in use whose behaviour does not exist yet; empty when the whole spec is understood. */
 export function unsupportedFields(spec: Spec): string[] {
-  const found: [boolean, string][] = [
-    ...spec.strategy.waves.map(unsupportedInWave),
-    ...spec.probes.flatMap(unsupportedInProbe),
-    [spec.approvals.length > 0, 'spec.approvals'],
-  ];
+  const found: [boolean, string][] = spec.probes.flatMap(unsupportedInProbe);
   return found.filter(([used]) => used).map(([, path]) => path);
-}
-
-function unsupportedInWave(wave: Wave, index: number): [boolean, string] {
-  return [wave.approval === 'Required', `spec.strategy.waves[${index}].approval`];
 }
 
 function unsupportedInProbe(probe: ProbeSpec, index: number): [boolean, string][] {

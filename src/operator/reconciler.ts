@@ -8,7 +8,7 @@ import type { Metrics } from '../report/metrics.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
 import { unable } from '../rollout/unable.ts';
-import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Decision, Input, Obstacle, Trouble } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
@@ -20,8 +20,9 @@ import { observe, type Observer } from './observe.ts';
 import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
+import { ShadowSweep, type ShadowSweepOptions } from './shadowSweep.ts';
 
-export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
+export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions, ShadowSweepOptions {
   outside: OutsideWatch;
   pacer: Pacer;
   meter: Metrics;
@@ -38,19 +39,26 @@ const LOOK_SOON_MS = 2_000;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #writer: RolloutWriter;
+  readonly #shadows: ShadowSweep;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
-  readonly #trouble = new Map<string, Obstacle>();
+  readonly #trouble = new Map<string, Trouble>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#writer = new RolloutWriter(options);
+    this.#shadows = new ShadowSweep(options);
   }
 
   /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
   isEcho(namespace: string, name: string): boolean {
     const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
     return entry !== undefined && this.#writer.isEcho(`${namespace}/${name}`, entry);
+  }
+
+  /** Takes away what rollouts of a namespace that are gone, or of any, have left behind. */
+  async sweep(namespace = this.#options.rootNamespace): Promise<void> {
+    await this.#shadows.sweep(namespace === this.#options.rootNamespace ? undefined : namespace);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -64,6 +72,7 @@ export class Reconciler {
       this.#options.hazards.forget(key);
       this.#options.meter.forget(namespace, name);
       this.#options.outside.forget(key);
+      await this.sweep(namespace);
       return undefined;
     }
     const own = this.#ownOf(key);
@@ -140,11 +149,12 @@ export class Reconciler {
       await pacer.turn(signal);
       await checkFree(client, write, signal);
     };
-    const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) this.#remember(key, trouble);
-    this.#trouble.delete(key);
+    const isBack = decision.status.phase === 'RollingBack';
+    const outcome = await performAll(writer, decision.writes, before, { signal, isBack });
+    if (outcome.trouble) this.#remember(key, outcome.trouble, outcome.failed);
+    this.#noteDone(key, outcome.done);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
-    if (outdated) throw outdated;
+    if (outcome.outdated) throw outcome.outdated;
   }
 
   /** Nothing is restored any more: a deleted rollout must not wait. */
@@ -157,9 +167,18 @@ export class Reconciler {
   }
 
   /** What went wrong is said by the next decision, which comes with the next try. */
-  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>): never {
-    this.#trouble.set(key, obstacle);
+  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>, failed: string[] = []): never {
+    const before = this.#trouble.get(key)?.failed ?? [];
+    this.#trouble.set(key, { ...obstacle, failed: new Set([...before, ...failed]) });
     throw new Reported(cause.kind, obstacle.message, { retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  /** A trouble is over when every write that had failed has come about. */
+  #noteDone(key: string, done: readonly string[]): void {
+    const trouble = this.#trouble.get(key);
+    const failed = new Set([...(trouble?.failed ?? [])].filter(name => !done.includes(name)));
+    if (trouble && failed.size > 0) this.#trouble.set(key, { ...trouble, failed });
+    else this.#trouble.delete(key);
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */

@@ -3,6 +3,7 @@
  * answer, and deciding again after its writes have happened goes on where it left off, whatever was lost between.
  */
 import type { Status, StepStatus } from '../api/status.ts';
+import { approvalNews } from './approvals.ts';
 import { statusOf } from './describe.ts';
 import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift.ts';
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
@@ -21,7 +22,8 @@ import { observing } from './stages/observing.ts';
 import { pending } from './stages/pending.ts';
 import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
-import { reverting, rollingBack } from './stages/rollingBack.ts';
+import { reverting } from './stages/reverting.ts';
+import { rollingBack } from './stages/rollingBack.ts';
 import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
@@ -49,6 +51,7 @@ export function decide(input: Input): Decision {
   const drift = driftNow(situation, status);
   const transitions: Transition[] = [
     ...dueTransitions(status, input.rollout.spec, input.now),
+    ...approvalNews(situation, status),
     ...driftTransitions(situation, status, drift),
   ];
   status = { ...status, drift };
@@ -98,7 +101,7 @@ export function roundDue(input: Input): RoundDue | undefined {
 
 function nextMove(situation: Situation, status: Status): Move {
   const { step } = status;
-  if (isDeparting(situation.input)) return reverting(situation, status, 'deletion');
+  if (isDeparting(situation.input)) return reverting(situation, status, 'Deletion');
   // whatever has come up meanwhile, a rollback is finished first
   if (step?.stage === 'RollingBack') return rollingBack(situation, status, step);
   const { rollout, obstacle } = situation.input;
@@ -112,7 +115,7 @@ function nextMove(situation: Situation, status: Status): Move {
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
   if (rollout.spec.mode === 'Revert')
-    return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
+    return suspended(situation, step ?? null) ?? reverting(situation, status, 'Revert');
   const stray = strays(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);

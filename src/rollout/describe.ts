@@ -1,7 +1,8 @@
 /** Status in words and numbers: what the columns, the conditions and the message say about a move. */
 import { setCondition } from '../api/conditions.ts';
-import type { Condition, Hazard, Status } from '../api/status.ts';
+import type { Approved, Condition, Hazard, Status } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
+import { approvedWaves } from './approvals.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
@@ -30,9 +31,10 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     clientRules: before,
     shadows: known,
     drift = [],
-    rollback,
+    rollback: record,
     ...rest
   } = status;
+  const rollback = wait.rollback ?? record;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   const shadows = shadowCount(situation, wait) ?? known;
   return {
@@ -50,7 +52,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,
-    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave)),
+    waves: waveStatuses(situation, status, wait),
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
@@ -91,11 +93,17 @@ function rank(verdict: string): number {
   return ['Unhealthy', 'Error', 'NoData', 'Healthy'].indexOf(verdict);
 }
 
+function waveStatuses(situation: Situation, status: Status, wait: Wait): Status['waves'] {
+  const approved = approvedWaves(situation, status);
+  return situation.plan.waves.map(wave => waveStatus(situation, status, wait, wave, approved.get(wave.name)));
+}
+
 function waveStatus(
   situation: Situation,
   status: Status,
   { step }: Wait,
   wave: PlannedWave,
+  approved: Approved | undefined,
 ): NonNullable<Status['waves']>[number] {
   const { name, scopes, hash } = wave;
   const before = status.waves?.find(known => known.name === name);
@@ -109,7 +117,7 @@ function waveStatus(
       : 'Progressing'
     : finished
       ? 'Done'
-      : before?.phase === 'Done' || done > 0
+      : done > 0
         ? 'Progressing'
         : 'Pending';
   const startedAt = before?.startedAt ?? (phase === 'Pending' ? undefined : now);
@@ -122,6 +130,7 @@ function waveStatus(
     plan: hash,
     ...(startedAt ? { startedAt } : {}),
     ...(finishedAt ? { finishedAt } : {}),
+    ...(approved ? { approved } : {}),
   };
 }
 

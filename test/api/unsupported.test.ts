@@ -9,12 +9,6 @@ const selector = { matchLabels: { app: 'a' } };
 /** What an author writes, and the fields that are refused for it. */
 const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   ['the smallest rollout', {}, []],
-  ['approvals', { approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }] }, ['spec.approvals']],
-  [
-    'approval of the second wave',
-    { strategy: { waves: [wave, { name: 'b', names: ['y'], approval: 'Required' }] } },
-    ['spec.strategy.waves[1].approval'],
-  ],
   ['a probe for later', { probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }] }, ['spec.probes[0].when']],
   [
     'everything that is built',
@@ -22,7 +16,11 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
       mode: 'Revert',
       suspend: true,
       exceptions: [{ name: 'e', selector, reason: 'r', until: '2027-01-01' }],
-      strategy: { unit: 'Workload', consolidate: true, waves: [{ ...wave, maxConcurrent: '25%', soak: '1m' }] },
+      strategy: {
+        unit: 'Workload',
+        consolidate: true,
+        waves: [{ ...wave, maxConcurrent: '25%', soak: '1m', approval: 'Required' }],
+      },
       probes: [
         { name: 'a', plaintextTraffic: {} },
         { name: 'b', enforcement: {} },
@@ -36,6 +34,7 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
         { name: 'g', http: { service: 's', port: 80, path: '/' } },
         { name: 'h', plaintextTraffic: { source: 'Shadow' } },
       ],
+      approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
       schedule: { windows: [{ kind: 'Allow', days: ['Mon'] }] },
       analysis: { failureLimit: 2 },
       drift: 'Correct',
@@ -49,10 +48,12 @@ const cases: [string, Omit<SpecInput, 'target'>, string[]][] = [
   [
     'several at once',
     {
-      probes: [{ name: 'g', workloadReadiness: {}, when: 'Guard' }],
-      approvals: [{ wave: 'a', plan: '77b0c19d', by: 'me' }],
+      probes: [
+        { name: 'g', workloadReadiness: {}, when: 'Guard' },
+        { name: 'p', enforcement: {}, when: 'Guard' },
+      ],
     },
-    ['spec.probes[0].when', 'spec.approvals'],
+    ['spec.probes[0].when', 'spec.probes[1].when'],
   ],
 ];
 
