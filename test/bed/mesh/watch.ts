@@ -35,7 +35,8 @@ export class Watch {
     this.#mesh = mesh;
     this.#sight = sightOf(mesh);
     const cluster = clusterSight(new KubeClient(mesh.api, systemClock), systemClock);
-    const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, namespace: 'sealed' } as const;
+    const place = { namespace: 'sealed', isRoot: false, queries: [] };
+    const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, ...place } as const;
     const probes = buildProbes(PROBES, around);
     this.#probes = new Map(probes.map(probe => [probe.name, probe]));
   }
