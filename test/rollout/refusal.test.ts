@@ -73,16 +73,6 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 
-  it('for fields that this version does not do, by their names', () => {
-    const probes = [{ name: 'p', plaintextTraffic: {}, when: 'Guard' as const }];
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
-    assert.equal(refused?.reason, 'Unsupported');
-    assert.equal(
-      refused.message,
-      'spec.probes[0].when is not supported by this version of the operator; remove it to begin',
-    );
-  });
-
   it('for query text outside the mesh root namespace', () => {
     const probes = [{ name: 'p', prometheus: { expr: 'up', max: 1 } }];
     const tenant = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
