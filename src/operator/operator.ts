@@ -133,7 +133,7 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
   async #begin(): Promise<void> {
-    const { rollouts, namespaces, policies, rules } = this.#caches;
+    const { rollouts, namespaces, policies, rules, freeze } = this.#caches;
     const { signal } = this.stopping;
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
@@ -148,8 +148,8 @@ export class MtlsRolloutOperator extends BaseOperator {
       this.#enqueueAll();
       this.#queue.start();
       await this.#reconciler.sweep();
-      // where policies or rules were not served at first, something may wait for them
-      for (const { synced } of [policies, rules])
+      // where policies or rules were not served at first, or nobody could tell of a freeze, something may wait for them
+      for (const { synced } of [policies, rules, freeze])
         synced.then(
           () => this.#enqueueAll(),
           () => undefined,
@@ -173,7 +173,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       clock,
       rootNamespace,
       sight,
-      cluster: clusterSight(this.client, clock),
+      cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
       queries: settings.queries,
       metrics: settings.prometheus !== undefined,
