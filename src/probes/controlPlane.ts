@@ -32,7 +32,7 @@ async function find(look: Look, options: ControlPlaneOptions, sight: Sight): Pro
 }
 
 /** What istiod counted in a window. */
-export interface Pushes {
+interface Pushes {
   /** Proxies that were connected at its end; 0 where nobody knows istiod. */
   proxies: number;
   /** Configuration that proxies rejected, by its kind: `lds`. */
@@ -58,7 +58,7 @@ async function read(look: Look, sight: Sight, until: number, windowMs: number, w
 }
 
 /** A kind of configuration that was rejected before the change already is mentioned, and decides nothing. */
-export function judgeControlPlane(
+function judgeControlPlane(
   now: Pushes,
   before: Pushes | undefined,
   maxConvergenceMs: number,

@@ -31,9 +31,17 @@ function answer(query: string): Series[] {
 async function askedBy(spec: object, preset: 'istio' | 'envoy', at: Look): Promise<Asked[]> {
   const sight = metrics(answer);
   const specs: ProbeSpec[] = specSchema.shape.probes.parse([{ name: 'p', ...spec }]);
-  const around = { sight, preset, metrics: true, cluster: blindCluster, namespace: 'cart', isRoot: false };
+  const around = {
+    sight,
+    preset,
+    metrics: true,
+    cluster: blindCluster,
+    author: { namespace: 'cart', name: 'r', uid: 'u' },
+    isRoot: false,
+  };
   const [probe] = buildProbes(specs, { ...around, queries: [QUERY] });
-  await probe!.observe(at);
+  assert.ok(probe && 'observe' in probe);
+  await probe.observe(at);
   return sight.asked;
 }
 

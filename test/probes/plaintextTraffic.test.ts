@@ -37,14 +37,7 @@ function mesh(given: Mesh) {
   });
   /** What is asked about traffic. */
   const counting = () => sight.asked.filter(({ query }) => !query.includes('istio_build'));
-  return {
-    query: sight.query,
-    hello: sight.hello,
-    call: sight.call,
-    get asked() {
-      return counting();
-    },
-  };
+  return Object.defineProperty({ ...sight }, 'asked', { get: counting });
 }
 
 /** Sidecars that Prometheus reads, and whether it labels anything by pod. */
