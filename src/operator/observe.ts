@@ -7,6 +7,7 @@ import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
@@ -23,6 +24,7 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  receivers: readonly Receiver[];
 }
 
 /** For the default set. */
@@ -64,6 +66,9 @@ export async function observe(
     metrics,
     cluster: observer.cluster,
     author: rollout.metadata,
+    isRoot: rollout.metadata.namespace === world.rootNamespace,
+    plan: rollout.status?.plan ?? '',
+    receivers: observer.receivers,
   };
   const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),

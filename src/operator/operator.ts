@@ -12,6 +12,7 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import { Metrics } from '../report/metrics.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
@@ -38,6 +39,8 @@ export interface OperatorParts {
   sight: Sight;
   /** Absent: no alerts hold a step. */
   alerts?: AlertSource;
+  /** Whom `webhook` probes may call. */
+  receivers?: readonly Receiver[];
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -160,7 +163,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log, alerts } = this.#parts;
+    const { settings, clock, sight, log, alerts, receivers = [] } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -175,6 +178,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
+      receivers,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,

@@ -14,6 +14,7 @@ import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './pro
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
+import { type Receiver, webhook } from './webhook.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
 /** What the operator's configuration gives its probes to look with. */
@@ -25,6 +26,11 @@ export interface Surroundings {
   cluster: ClusterSight;
   /** The rollout: what its probes name is in its namespace unless they say otherwise. */
   author: Author;
+  /** Whether it is in the mesh root namespace. */
+  isRoot: boolean;
+  /** Hash of its plan; empty where there is none yet. */
+  plan: string;
+  receivers: readonly Receiver[];
 }
 
 /** What the other probes of a rollout see. */
@@ -51,6 +57,7 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, author }) => http(name, placed(options, author), sight, cluster),
+  webhook: (name, options, { sight, ...told }) => webhook(name, options, told, sight),
   job: (name, options, { cluster, author }) => job(name, placed(options, author), author, cluster.jobs),
 };
 
