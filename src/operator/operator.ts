@@ -17,7 +17,7 @@ import { Metrics } from '../report/metrics.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
-import { tellOfBlindness } from './blindness.ts';
+import { isLookedFor, tellOfBlindness } from './blindness.ts';
 import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
@@ -239,11 +239,6 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
-}
-
-/** Listed, or it is known why it cannot be. */
-function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
-  return isSynced || state.kind === 'Waiting';
 }
 
 function messageOf(error: unknown): string {
