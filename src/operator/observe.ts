@@ -6,6 +6,7 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
+import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { Receiver } from '../probes/webhook.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
@@ -24,6 +25,7 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  queries: readonly NamedQuery[];
   receivers: readonly Receiver[];
 }
 
@@ -65,8 +67,9 @@ export async function observe(
     preset: observer.preset,
     metrics,
     cluster: observer.cluster,
-    author: rollout.metadata,
     isRoot: rollout.metadata.namespace === world.rootNamespace,
+    queries: observer.queries,
+    author: rollout.metadata,
     plan: rollout.status?.plan ?? '',
     receivers: observer.receivers,
   };

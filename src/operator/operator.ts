@@ -180,6 +180,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
+      queries: settings.queries,
       receivers,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({

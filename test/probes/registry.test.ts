@@ -9,6 +9,7 @@ const around = {
   cluster: blindCluster,
   author: { namespace: 'shop', name: 'r', uid: 'u' },
   isRoot: false,
+  queries: [],
   plan: '',
   receivers: [],
 };
