@@ -6,9 +6,10 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
+import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptOnceMoved } from '../rollout/exceptions.ts';
+import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { lastLook } from '../rollout/probeRounds.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
@@ -23,6 +24,7 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  queries: readonly NamedQuery[];
 }
 
 /** For the default set. */
@@ -52,7 +54,7 @@ export async function observe(
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
-    exempt: exemptOnceMoved(rollout, states, world),
+    exempt: kind === 'Restored' ? strictAnyway(world) : exemptOnceMoved(rollout, states, world),
     timeoutMs: TIMEOUT_MS,
     turn: step.since,
     signal,
@@ -63,6 +65,8 @@ export async function observe(
     preset: observer.preset,
     metrics,
     cluster: observer.cluster,
+    isRoot: rollout.metadata.namespace === world.rootNamespace,
+    queries: observer.queries,
     author: rollout.metadata,
   };
   const probes = buildProbes(specs, surroundings).filter(

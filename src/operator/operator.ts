@@ -21,7 +21,7 @@ import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
 import { clusterSight } from './clusterSight.ts';
-import { concerned, keysOf } from './concerned.ts';
+import { concerned, dependents, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { measured, sourcesOf } from './measures.ts';
 import { OutsideWatch } from './outside.ts';
@@ -119,8 +119,10 @@ export class MtlsRolloutOperator extends BaseOperator {
   #wake(event: ResourceEvent): void {
     const { kind, namespace = '', name } = event.meta;
     const isOwn = kind === KIND;
-    if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
-    const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
+    const rollouts = this.#caches.rollouts.cache;
+    const isEcho = isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name);
+    // what this process has written itself is news only for those that wait for it
+    const keys = isEcho ? dependents(namespace, name, rollouts) : concerned(event, rollouts, this.#rootNamespace ?? '');
     for (const key of keys) {
       if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
       else this.#hurry(key);
@@ -175,6 +177,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
+      queries: settings.queries,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,

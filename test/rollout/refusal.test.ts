@@ -73,6 +73,14 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 
+  it('for query text outside the mesh root namespace', () => {
+    const probes = [{ name: 'p', prometheus: { expr: 'up', max: 1 } }];
+    const tenant = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
+    assert.equal(tenant?.reason, 'NotInRootNamespace');
+    assert.match(tenant.message, /^probe p holds query text, .* name a query of the operator's configuration instead/);
+    assert.equal(refusal(rollout(1, ROOT, { mesh: {} }, { probes }), [], world), undefined);
+  });
+
   it('in no other place', () => {
     assert.equal(refusal(rollout(1, ROOT, { mesh: {} }), [], world), undefined);
     assert.equal(refusal(rollout(1, 'cart', { namespace: {} }), [], world), undefined);
@@ -118,6 +126,12 @@ describe('of two rollouts that want the same', () => {
       rollout(1, 'cart', workloads({ app: 'a' })),
       rollout(2, 'cart', workloads({ app: 'b' })),
     ],
+    [
+      'of which one is refused, for it reaches beyond its namespace',
+      rollout(1, 'cart', { mesh: {} }),
+      rollout(2, ROOT, { mesh: {} }),
+    ],
+    ['of which one is refused, for its place', rollout(1, ROOT, { namespace: {} }), rollout(2, ROOT, { mesh: {} })],
     ['of which one is only a plan', rollout(1, ROOT, { mesh: {} }, { mode: 'Plan' }), rollout(2, ROOT, { mesh: {} })],
   ] as const)
     it(`${why} none is in the way`, () => assert.equal(refusal(younger, [older], world), undefined));
@@ -126,6 +140,11 @@ describe('of two rollouts that want the same', () => {
     const older = rollout(1, ROOT, { mesh: {} });
     older.metadata.deletionTimestamp = '2026-11-22T10:00:00Z';
     assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world), undefined);
+  });
+
+  it('one that is Completed still is', () => {
+    const older: MtlsRollout = { ...rollout(1, ROOT, { mesh: {} }), status: { phase: 'Completed' } };
+    assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world)?.reason, 'Conflicted');
   });
 
   it('names decide where they are of one age', () => {
