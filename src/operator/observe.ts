@@ -10,7 +10,7 @@ import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { Receiver } from '../probes/webhook.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptOnceMoved } from '../rollout/exceptions.ts';
+import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { lastLook } from '../rollout/probeRounds.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
@@ -56,7 +56,7 @@ export async function observe(
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
-    exempt: exemptOnceMoved(rollout, states, world),
+    exempt: kind === 'Restored' ? strictAnyway(world) : exemptOnceMoved(rollout, states, world),
     timeoutMs: TIMEOUT_MS,
     turn: step.since,
     signal,
