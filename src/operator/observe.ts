@@ -7,9 +7,10 @@ import { PODS } from '../cluster/resources.ts';
 import { DEFAULT_MESH, InventoryBuilder } from '../istio/inventory/inventory.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
+import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
-import { exemptOnceMoved } from '../rollout/exceptions.ts';
+import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
 import { unmeshedIn } from '../rollout/findings.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { lastLook } from '../rollout/probeRounds.ts';
@@ -25,6 +26,13 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  queries: readonly NamedQuery[];
+}
+
+/** The pods that probes have read, as they are, and of how many scopes. */
+interface SeenPods {
+  pods: InventoryBuilder;
+  scopes: number;
 }
 
 /** For the default set. */
@@ -45,7 +53,7 @@ export async function observe(
   // not what the step names: a namespace that was made anew since is no part of it any more
   const situation = new Situation(input);
   const states = situation.stepStates(step);
-  const seen = kind === 'Guard' ? new InventoryBuilder() : undefined;
+  const seen: SeenPods | undefined = kind === 'Guard' ? { pods: new InventoryBuilder(), scopes: 0 } : undefined;
   const look: Look = {
     round: kind,
     scopes: states.map(({ scope }) => scope),
@@ -55,7 +63,7 @@ export async function observe(
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, seen, signal),
-    exempt: exemptOnceMoved(rollout, states, world),
+    exempt: kind === 'Restored' ? strictAnyway(world) : exemptOnceMoved(rollout, states, world),
     timeoutMs: TIMEOUT_MS,
     turn: step.since,
     signal,
@@ -66,6 +74,8 @@ export async function observe(
     preset: observer.preset,
     metrics,
     cluster: observer.cluster,
+    isRoot: rollout.metadata.namespace === world.rootNamespace,
+    queries: observer.queries,
     author: rollout.metadata,
   };
   const probes = buildProbes(specs, surroundings).filter(
@@ -82,8 +92,11 @@ export async function observe(
   signal.throwIfAborted();
   const isUnderWay = observations.length === 0 && probes.length > 0;
   if (isUnderWay) return undefined;
+  // a round whose probes list no pods tells nothing about who is among them
   const unmeshed =
-    seen && unmeshedIn(situation, states, seen.build({ ...world, rules: world.rules ?? [], mesh: DEFAULT_MESH }));
+    seen?.scopes === states.length
+      ? unmeshedIn(situation, states, seen.pods.build({ ...world, rules: world.rules ?? [], mesh: DEFAULT_MESH }))
+      : undefined;
   return {
     kind,
     at: observer.clock.now(),
@@ -126,7 +139,7 @@ async function observed(probe: Probe | LongProbe, look: Look): Promise<Observati
 function podReader(
   client: KubeClient,
   world: World,
-  seen: InventoryBuilder | undefined,
+  seen: SeenPods | undefined,
   signal: AbortSignal,
 ): (scope: Scope) => Promise<Pod[]> {
   const read = new Map<string, Promise<Pod[]>>();
@@ -142,7 +155,7 @@ async function listPods(
   client: KubeClient,
   scope: Scope,
   world: World,
-  seen: InventoryBuilder | undefined,
+  seen: SeenPods | undefined,
   signal: AbortSignal,
 ): Promise<Pod[]> {
   const labels = scope.kind === 'Workload' ? Object.entries(scope.selector) : [];
@@ -151,7 +164,8 @@ async function listPods(
   for (const namespace of reachOf(scope, world))
     for await (const raw of client.list(PODS, { namespace, labelSelector, signal })) {
       pods.push(projectPod(raw));
-      seen?.add('Pod', raw);
+      seen?.pods.add('Pod', raw);
     }
+  if (seen) seen.scopes += 1;
   return pods;
 }

@@ -33,10 +33,10 @@ export interface World {
 }
 
 /**
- * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, or whether all
- * is still well once everything is done.
+ * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, whether all is
+ * still well once everything is done, or whether STRICT is gone after a way back.
  */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard';
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard' | 'Restored';
 
 /** A workload on which STRICT has no effect, with the code of the hazard. */
 export interface Unmeshed {
