@@ -155,6 +155,10 @@ const guard = z.object({
     )
     .max(10)
     .describe('What probes object to, until a look at the same scopes is healthy.'),
+  unmeshed: z
+    .array(z.object({ code: z.string().max(64), object: z.string().max(400), scope: z.string().max(127) }))
+    .max(20)
+    .describe('Workloads without a proxy in what is done.'),
 });
 
 export const statusSchema = z.object({
@@ -214,7 +218,7 @@ export const statusSchema = z.object({
   conditions: z
     .array(
       z.object({
-        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue']),
+        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue', 'Unmeshed']),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string().min(1).max(64),
         message: sentence,
