@@ -13,6 +13,7 @@ import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
 import { Metrics } from '../report/metrics.ts';
+import type { Notifier } from '../report/notifier.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
@@ -43,6 +44,8 @@ export interface OperatorParts {
   random: () => number;
   /** Of this process alone: not the name of a pod that a later process may bear too. */
   identity: string;
+  /** Absent: nobody outside the cluster is told. */
+  notifier?: Notifier;
 }
 
 export class MtlsRolloutOperator extends BaseOperator {
@@ -74,7 +77,10 @@ export class MtlsRolloutOperator extends BaseOperator {
       onError: (key, error, pauseMs) => this.#failed(key, error, pauseMs),
     });
     const leads = () => this.#reconciler !== undefined && this.#mayWrite();
-    this.metrics = new Metrics(sourcesOf({ caches, client, queue: this.#queue, events: this.#events, leads }));
+    const { notifier } = parts;
+    this.metrics = new Metrics(
+      sourcesOf({ caches, client, queue: this.#queue, events: this.#events, leads, notifier }),
+    );
   }
 
   /** What is still missing before the operator can reconcile, one phrase each; empty when it is ready. */
@@ -98,7 +104,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     await (this.#election?.stop(drained) ?? drained);
     await super.stop();
     await this.#beginning;
-    await this.#events.flush();
+    await Promise.all([this.#events.flush(), this.#parts.notifier?.stop()]);
   }
 
   /** Ends at once, as a crash would: nothing is awaited, the lease stays. For tests. */
@@ -159,7 +165,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log, alerts } = this.#parts;
+    const { settings, clock, sight, log, alerts, notifier } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -181,7 +187,12 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(toLog(log), toEvents(this.#events), this.metrics.listener),
+      reporter: new Reporter(
+        toLog(log),
+        toEvents(this.#events),
+        this.metrics.listener,
+        ...(notifier ? [notifier.listener] : []),
+      ),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       meter: this.metrics,

@@ -3,7 +3,7 @@ import { GROUP, KIND, type MtlsRollout, VERSION } from '../api/resource.ts';
 import type { TransitionRecord } from '../rollout/world.ts';
 
 /** One thing that was decided about one rollout. */
-interface Report extends TransitionRecord {
+export interface Report extends TransitionRecord {
   rollout: { namespace: string; name: string; uid: string };
 }
 
