@@ -82,13 +82,22 @@ const hazard = z.object({
   accepted: z.boolean().optional(),
 });
 
+/** How far the way back is: what is still to restore is told by the marks on the objects, so a crash repeats nothing. */
 const rollback = z.object({
+  cause: z.enum(['Failure', 'Revert', 'Deletion']).optional().describe('Absent: Failure.'),
   reason: sentence,
-  wave: z.string().max(63),
-  step: count,
+  wave: z.string().max(63).optional(),
+  step: count.optional(),
   extent: z.enum(['Step', 'Wave', 'All']),
   scopes: z.array(z.string().max(127)).max(500).describe('Scopes of the step that failed.'),
   at: time,
+  restored: count.optional().describe('Policies that are as they were before.'),
+  total: count.optional().describe('Policies to restore when it began.'),
+  kept: z
+    .array(z.string().max(400))
+    .max(10)
+    .optional()
+    .describe('Restored policies in which a mode of somebody else was left alone.'),
   finishedAt: time.optional(),
   attempt: count.describe('How many times this generation was rolled back.'),
   retryAt: time.optional(),

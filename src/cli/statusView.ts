@@ -54,12 +54,13 @@ function stepText(
 }
 
 function rollbackText(
-  { reason, extent, at, finishedAt, attempt, retryAt }: NonNullable<Status['rollback']>,
+  { reason, extent, at, finishedAt, attempt, retryAt, restored, total }: NonNullable<Status['rollback']>,
   now: number,
 ) {
   const end = finishedAt === undefined ? 'under way' : `finished ${moment(finishedAt, now)}`;
+  const far = total === undefined ? '' : `, ${restored ?? 0} of ${total} policies restored`;
   const again = retryAt === undefined ? '' : `, next try ${moment(retryAt, now)}`;
-  return `${moment(at, now)}, extent ${extent}, attempt ${attempt}, ${end}${again}: ${reason}`;
+  return `${moment(at, now)}, extent ${extent}, attempt ${attempt}, ${end}${far}${again}: ${reason}`;
 }
 
 function waveTable({ waves = [] }: Status, now: number, width: Width): string[] {

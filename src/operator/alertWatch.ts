@@ -33,9 +33,7 @@ export class AlertWatch {
     try {
       this.#last = { at, firing: await this.#source(signal) };
     } catch (error) {
-      const unseen = error instanceof Error ? error.message : String(error);
-      const before = this.#last && 'unseen' in this.#last ? this.#last.since : at;
-      this.#last = { at, unseen, since: before };
+      this.#last = { at, unseen: error instanceof Error ? error.message : String(error) };
     }
   }
 }

@@ -4,9 +4,8 @@ import type { Status } from '../api/status.ts';
 import { KubeError } from '../cluster/errors.ts';
 import type { Writer } from '../cluster/writer.ts';
 import { ROLE_ADVICE } from '../rollout/shadows.ts';
-import { nameOf } from '../rollout/text.ts';
 import type { Obstacle } from '../rollout/world.ts';
-import type { Write } from '../rollout/writes.ts';
+import { type Write, writtenName } from '../rollout/writes.ts';
 
 /** Writes of one decision that are under way at the same time. */
 const PARALLEL = 8;
@@ -20,32 +19,40 @@ export function sameStatus(a: unknown, b: Status): boolean {
 export interface Outcome {
   /** Something was not as it had been seen; a new look decides anew. */
   outdated?: KubeError;
-  /** What an author or operator has to know about; the rest was not tried. */
+  /** What an author or operator has to know about: the first that went wrong. */
   trouble?: { obstacle: Obstacle; cause: KubeError };
+  /** Objects of which a write went wrong so, and those of which one came about. */
+  failed: string[];
+  done: string[];
 }
 
 /**
- * Performs the writes, each after `before` has resolved. Rejects only when this process may not write any more, or is
+ * Performs the writes, each after `before` has resolved; `isBack` says that they restore. Rejects only when this process may not write any more, or is
  * stopping.
  */
 export async function performAll(
   writer: Writer,
   writes: readonly Write[],
   before: (write: Write) => Promise<void>,
-  signal: AbortSignal,
+  { signal, isBack }: { signal: AbortSignal; isBack: boolean },
 ): Promise<Outcome> {
-  const outcome: Outcome = {};
+  const outcome: Outcome = { failed: [], done: [] };
   const queue = writes.values();
   const worker = async () => {
     for (const write of queue) {
-      if (outcome.trouble) return;
+      // on the way back whatever can be restored is; on the way forth what went wrong concerns the whole step
+      if (outcome.trouble && !isBack) return;
       try {
         await before(write);
         await writer.perform(write, signal);
+        outcome.done.push(writtenName(write));
       } catch (error) {
         if (!(error instanceof KubeError)) throw error;
         if (isOutdated(error)) outcome.outdated = error;
-        else outcome.trouble = { obstacle: writeTrouble(write, error), cause: error };
+        else {
+          outcome.failed.push(writtenName(write));
+          outcome.trouble ??= { obstacle: writeTrouble(write, error), cause: error };
+        }
       }
     }
   };
@@ -71,10 +78,10 @@ export function troubleOf(what: string, error: KubeError): Obstacle {
 }
 
 function writeTrouble(write: Write, error: KubeError): Obstacle {
-  const target = write.verb === 'create' ? write.object : { kind: write.target.kind, metadata: write.target };
-  const obstacle = troubleOf(`${write.verb} ${nameOf(target)}`, error);
+  const obstacle = troubleOf(`${write.verb} ${writtenName(write)}`, error);
+  const { kind } = write.verb === 'create' ? write.object : write.target;
   // that right is given only where somebody wants it
-  const isMissing = target.kind === 'AuthorizationPolicy' && error.kind === 'Forbidden';
+  const isMissing = kind === 'AuthorizationPolicy' && error.kind === 'Forbidden';
   return isMissing ? { ...obstacle, message: `${obstacle.message}; ${ROLE_ADVICE}` } : obstacle;
 }
 

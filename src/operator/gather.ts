@@ -9,7 +9,7 @@ import { readWorkloads } from '../cluster/workloads.ts';
 import { byAge } from '../istio/policies.ts';
 import { isDeparting } from '../rollout/finalizer.ts';
 import { refusal } from '../rollout/refusal.ts';
-import type { Input, Obstacle, World } from '../rollout/world.ts';
+import type { Input, Obstacle, Trouble, World } from '../rollout/world.ts';
 import { isBlind } from './blindness.ts';
 import { type Caches, policiesIn } from './caches.ts';
 import { isLasting } from './carryOut.ts';
@@ -33,7 +33,7 @@ export async function gather(
   { caches, client, clock, rootNamespace, metrics, hazards }: Sources,
   rollout: MtlsRollout,
   epoch: number,
-  trouble: Obstacle | undefined,
+  trouble: Trouble | undefined,
   signal: AbortSignal,
 ): Promise<Input | { unseen: Obstacle }> {
   const inRoot = rollout.metadata.namespace === rootNamespace;

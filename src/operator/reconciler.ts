@@ -8,7 +8,7 @@ import type { Metrics } from '../report/metrics.ts';
 import { decide, roundDue } from '../rollout/decide.ts';
 import { departure } from '../rollout/finalizer.ts';
 import { unable } from '../rollout/unable.ts';
-import type { Decision, Input, Obstacle } from '../rollout/world.ts';
+import type { Decision, Input, Obstacle, Trouble } from '../rollout/world.ts';
 import type { Write } from '../rollout/writes.ts';
 import { isBlind } from './blindness.ts';
 import type { RolloutEntry } from './caches.ts';
@@ -40,7 +40,7 @@ export class Reconciler {
   readonly #writer: RolloutWriter;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
-  readonly #trouble = new Map<string, Obstacle>();
+  readonly #trouble = new Map<string, Trouble>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -140,11 +140,12 @@ export class Reconciler {
       await pacer.turn(signal);
       await checkFree(client, write, signal);
     };
-    const { trouble, outdated } = await performAll(writer, decision.writes, before, signal);
-    if (trouble) this.#remember(key, trouble);
-    this.#trouble.delete(key);
+    const isBack = decision.status.phase === 'RollingBack';
+    const outcome = await performAll(writer, decision.writes, before, { signal, isBack });
+    if (outcome.trouble) this.#remember(key, outcome.trouble, outcome.failed);
+    this.#noteDone(key, outcome.done);
     // the watch will tell; where it has fallen behind, the queue bounds how often the same is tried
-    if (outdated) throw outdated;
+    if (outcome.outdated) throw outcome.outdated;
   }
 
   /** Nothing is restored any more: a deleted rollout must not wait. */
@@ -157,9 +158,18 @@ export class Reconciler {
   }
 
   /** What went wrong is said by the next decision, which comes with the next try. */
-  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>): never {
-    this.#trouble.set(key, obstacle);
+  #remember(key: string, { obstacle, cause }: NonNullable<Outcome['trouble']>, failed: string[] = []): never {
+    const before = this.#trouble.get(key)?.failed ?? [];
+    this.#trouble.set(key, { ...obstacle, failed: new Set([...before, ...failed]) });
     throw new Reported(cause.kind, obstacle.message, { retryAfterMs: cause.retryAfterMs, cause });
+  }
+
+  /** A trouble is over when every write that had failed has come about. */
+  #noteDone(key: string, done: readonly string[]): void {
+    const trouble = this.#trouble.get(key);
+    const failed = new Set([...(trouble?.failed ?? [])].filter(name => !done.includes(name)));
+    if (trouble && failed.size > 0) this.#trouble.set(key, { ...trouble, failed });
+    else this.#trouble.delete(key);
   }
 
   /** The object cannot be read: it says so, and nothing else is disturbed. */

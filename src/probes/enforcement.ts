@@ -12,7 +12,10 @@ import { observe, type Finding } from './observation.ts';
 import type { HelloAnswer, Look, Probe, Sight } from './probe.ts';
 import { podsOfScopes, type ScopePods } from './scopePods.ts';
 
-export type EnforcementOptions = NonNullable<ProbeSpec['enforcement']>;
+export interface EnforcementOptions extends NonNullable<ProbeSpec['enforcement']> {
+  /** Whether another probe counts what ztunnel denies. */
+  denialsCounted?: boolean;
+}
 
 const HELLOS_AT_ONCE = 16;
 /** Hellos without ALPN to a port that resets them. */
@@ -29,21 +32,21 @@ export function enforcement(name: string, options: EnforcementOptions, sight: Pi
   return {
     name,
     rounds: ['Enforcement', 'Soak'],
-    observe: look => observe(name, look, () => find(look, options.samples, sight)),
+    observe: look => observe(name, look, () => find(look, options, sight)),
   };
 }
 
-async function find(look: Look, samples: number, sight: Pick<Sight, 'hello'>): Promise<Finding> {
+async function find(look: Look, options: EnforcementOptions, sight: Pick<Sight, 'hello'>): Promise<Finding> {
   if (look.round === 'Entry') {
     return { verdict: 'NoData', value: '-', samples: 0, message: 'no port is asked before STRICT was written' };
   }
-  const scopes = (await podsOfScopes(look)).map(scope => doorsOf(scope, samples));
+  const scopes = (await podsOfScopes(look)).map(scope => doorsOf(scope, options.samples));
   await knock(
     scopes.flatMap(({ doors }) => doors),
     sight,
     look.signal,
   );
-  return judgeEnforcement(scopes, look.round);
+  return judgeEnforcement(scopes, look.round, options);
 }
 
 /** The ports to ask. Pods behind ztunnel answer a refused hello as a closed port would, so they prove nothing. */

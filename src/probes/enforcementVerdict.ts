@@ -51,8 +51,16 @@ interface ScopeFinding {
   texts: string[];
 }
 
-export function judgeEnforcement(scopes: readonly ScopeDoors[], round: RoundKind): Finding {
-  const findings = scopes.map(scope => judgeScope(scope, round));
+/**
+ * Ports behind ztunnel are not asked: refused or closed, they look the same. Where another probe counts what ztunnel
+ * denies they are left to it, and STRICT is taken from the policy, which was read back; elsewhere they are not proven.
+ */
+export function judgeEnforcement(
+  scopes: readonly ScopeDoors[],
+  round: RoundKind,
+  { denialsCounted = false } = {},
+): Finding {
+  const findings = scopes.map(scope => judgeScope(scope, round, denialsCounted));
   const verdict = worst(findings.map(finding => finding.verdict));
   const asked = scopes.flatMap(({ doors }) => doors.filter(({ found }) => found !== 'Unasked'));
   const strict = asked.filter(({ found }) => found === 'Strict').length;
@@ -67,7 +75,7 @@ export function judgeEnforcement(scopes: readonly ScopeDoors[], round: RoundKind
   };
 }
 
-function judgeScope(scope: ScopeDoors, round: RoundKind): ScopeFinding {
+function judgeScope(scope: ScopeDoors, round: RoundKind, denialsCounted: boolean): ScopeFinding {
   const { key, doors } = scope;
   const sidecars = doors.length + scope.portless + scope.waiting;
   if (sidecars + scope.ambient === 0)
@@ -77,20 +85,30 @@ function judgeScope(scope: ScopeDoors, round: RoundKind): ScopeFinding {
   if (unhealthy.length > 0) return { verdict: 'Unhealthy', texts: unhealthy.flatMap(({ texts }) => texts) };
   const open = [
     ...judged.filter(({ verdict }) => verdict === 'NoData').flatMap(({ texts }) => texts),
-    ...unasked(scope),
+    ...unasked(scope, denialsCounted),
   ];
   if (open.length > 0) return { verdict: 'NoData', texts: open };
-  const aside =
-    scope.portless > 0 ? [`${countOf(scope.portless, 'pod')} of ${key} declare no port and were not asked`] : [];
-  return { verdict: 'Healthy', texts: aside };
+  return { verdict: 'Healthy', texts: aside(scope) };
+}
+
+/** What a healthy scope does not prove. */
+function aside({ key, portless, ambient }: ScopeDoors): string[] {
+  return [
+    ...(portless > 0 ? [`${countOf(portless, 'pod')} of ${key} declare no port and were not asked`] : []),
+    ...(ambient > 0
+      ? [
+          `${countOf(ambient, 'pod')} of ${key} behind ztunnel cannot be asked: their policy was read back, and what ztunnel denies is counted`,
+        ]
+      : []),
+  ];
 }
 
 /** Why a scope is not proven although no port spoke against it. */
-function unasked({ key, doors, ambient, waiting }: ScopeDoors): string[] {
+function unasked({ key, doors, ambient, waiting }: ScopeDoors, denialsCounted: boolean): string[] {
   return [
-    ...(ambient > 0
+    ...(ambient > 0 && !denialsCounted
       ? [
-          `${countOf(ambient, 'pod')} of ${key} behind ztunnel cannot be asked from outside: watch ztunnel's metrics instead`,
+          `${countOf(ambient, 'pod')} of ${key} behind ztunnel cannot be asked from outside: add an ambientDenials probe, which counts what ztunnel denies`,
         ]
       : []),
     ...(doors.length === 0 && waiting > 0 ? [`no pod of ${key} has an address yet`] : []),

@@ -50,7 +50,7 @@ export interface Refusals {
   uncounted: string[];
 }
 
-type RefusalSpan = Omit<Span, 'preset'>;
+export type RefusalSpan = Omit<Span, 'preset'>;
 
 /** Connections that no filter chain of a sidecar's inbound listener takes; in no set of default statistics. */
 export const COUNTER = 'envoy_listener_no_filter_chain_match';
@@ -68,6 +68,11 @@ export async function readRefusals(span: RefusalSpan): Promise<Refusals> {
     pods: sidecars.pods + ambient.pods,
     uncounted: ambient.uncounted,
   };
+}
+
+/** What ztunnel alone says: pods with a sidecar count for nothing. */
+export async function readDenials(span: RefusalSpan): Promise<Refusals> {
+  return { ...(await fromZtunnel(span)), silent: [], unread: [] };
 }
 
 /** Envoy exports its counters from the start at zero: a sidecar without one does not count, whatever was refused. */

@@ -11,8 +11,8 @@ import type { ProbeSpec } from '../api/schema.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, Probe, Sight } from './probe.ts';
 import { USUAL_SCRAPE_MS } from './promql.ts';
-import { COUNTER, readRefusals, type Refusals, type Refused } from './refusals.ts';
-import { podsOfScopes } from './scopePods.ts';
+import { COUNTER, readRefusals, type RefusalSpan, type Refusals, type Refused } from './refusals.ts';
+import { podsOfScopes, type ScopePods } from './scopePods.ts';
 
 export type RefusedOptions = NonNullable<ProbeSpec['refusedConnections']>;
 
@@ -25,16 +25,29 @@ const SEEN = 0.5;
 const CLOCK_SKEW_MS = 1_000;
 
 export function refusedConnections(name: string, options: RefusedOptions, sight: Sight): Probe {
-  return { name, rounds: ['Soak'], observe: look => observe(name, look, () => find(look, options, sight)) };
+  return {
+    name,
+    rounds: ['Soak'],
+    observe: look =>
+      observe(name, look, async () => {
+        const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+        return scopes.length === 0 ? NOTHING_IN_SCOPE : findRefusals(look, scopes, options, sight, readRefusals);
+      }),
+  };
 }
 
-async function find(look: Look, options: RefusedOptions, sight: Sight): Promise<Finding> {
-  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
-  if (scopes.length === 0) return NOTHING_IN_SCOPE;
+/** Looks at scopes in which somebody may refuse something, with one way of reading who did. */
+export async function findRefusals(
+  look: Look,
+  scopes: readonly ScopePods[],
+  options: RefusedOptions,
+  sight: Sight,
+  read: (span: RefusalSpan) => Promise<Refusals>,
+): Promise<Finding> {
   const full = parseDuration(options.window);
   const windowMs = Math.min(full, look.now - (look.inForceAt ?? look.changedAt ?? look.now) - CLOCK_SKEW_MS);
   if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
-  const refusals = await readRefusals({ sight, scopes, windowMs, until: look.now, signal: look.signal });
+  const refusals = await read({ sight, scopes, windowMs, until: look.now, signal: look.signal });
   return judgeRefusals(refusals, options.maxConnections, windowMs);
 }
 

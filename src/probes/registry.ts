@@ -2,6 +2,7 @@
 import { kindOf, type ProbeKind } from '../api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
+import { ambientDenials } from './ambientDenials.ts';
 import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
@@ -24,20 +25,27 @@ export interface Surroundings {
   namespace: string;
 }
 
+/** What the other probes of a rollout see. */
+interface Company {
+  /** Whether one of them counts, and decides by, what ztunnel denies. */
+  denialsCounted: boolean;
+}
+
 type Builder<K extends ProbeKind> = (
   name: string,
   options: NonNullable<ProbeSpec[K]>,
-  surroundings: Surroundings,
+  surroundings: Surroundings & Company,
 ) => Probe;
 
 /** How each kind is built. */
 const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   plaintextTraffic: (name, options, { sight, preset }) =>
     options.source === 'Shadow' ? shadowTraffic(name, options, sight) : plaintextTraffic(name, options, sight, preset),
-  enforcement: (name, options, { sight }) => enforcement(name, options, sight),
+  enforcement: (name, options, { sight, denialsCounted }) => enforcement(name, { ...options, denialsCounted }, sight),
   workloadReadiness: name => workloadReadiness(name),
   trafficDrop: (name, options, { sight, preset }) => trafficDrop(name, options, sight, preset),
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
+  ambientDenials: (name, options, { sight }) => ambientDenials(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, namespace }) =>
@@ -49,6 +57,7 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
   'plaintextTraffic',
   'trafficDrop',
   'refusedConnections',
+  'ambientDenials',
   'clientErrors',
 ]);
 
@@ -58,10 +67,13 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
 export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): Probe[] {
   const chosen =
     specs.length > 0 ? specs : defaultProbes().filter(spec => surroundings.metrics || !METRIC_KINDS.has(kindOf(spec)));
+  const denialsCounted = chosen.some(
+    ({ ambientDenials: denials, refusedConnections: refused, dryRun }) => (denials ?? refused) && !dryRun,
+  );
   // the author may say when a probe looks
   return chosen.map(spec => {
     const kind = kindOf(spec);
-    return { ...buildProbe(spec.name, kind, spec[kind]!, surroundings), rounds: roundsOf(spec) };
+    return { ...buildProbe(spec.name, kind, spec[kind]!, { ...surroundings, denialsCounted }), rounds: roundsOf(spec) };
   });
 }
 
@@ -72,6 +84,7 @@ function defaultProbes(): ProbeSpec[] {
     { name: 'enforced', enforcement: {} },
     { name: 'ready', workloadReadiness: {} },
     { name: 'traffic', trafficDrop: {} },
+    { name: 'denied', ambientDenials: {} },
   ]);
 }
 
@@ -79,7 +92,7 @@ function buildProbe<K extends ProbeKind>(
   name: string,
   kind: K,
   options: NonNullable<ProbeSpec[K]>,
-  surroundings: Surroundings,
+  surroundings: Surroundings & Company,
 ): Probe {
   return BUILDERS[kind](name, options, surroundings);
 }

@@ -21,7 +21,8 @@ import { observing } from './stages/observing.ts';
 import { pending } from './stages/pending.ts';
 import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
-import { reverting, rollingBack } from './stages/rollingBack.ts';
+import { reverting } from './stages/reverting.ts';
+import { rollingBack } from './stages/rollingBack.ts';
 import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
@@ -98,7 +99,7 @@ export function roundDue(input: Input): RoundDue | undefined {
 
 function nextMove(situation: Situation, status: Status): Move {
   const { step } = status;
-  if (isDeparting(situation.input)) return reverting(situation, status, 'deletion');
+  if (isDeparting(situation.input)) return reverting(situation, status, 'Deletion');
   // whatever has come up meanwhile, a rollback is finished first
   if (step?.stage === 'RollingBack') return rollingBack(situation, status, step);
   const { rollout, obstacle } = situation.input;
@@ -112,7 +113,7 @@ function nextMove(situation: Situation, status: Status): Move {
       ...(obstacle.lasting ? { stalled: obstacle.reason } : {}),
     };
   if (rollout.spec.mode === 'Revert')
-    return suspended(situation, step ?? null) ?? reverting(situation, status, 'mode Revert');
+    return suspended(situation, step ?? null) ?? reverting(situation, status, 'Revert');
   const stray = strays(situation, step);
   if (stray) return stray;
   if (!step) return planOnly(situation) ?? pending(situation, status);

@@ -30,9 +30,10 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     clientRules: before,
     shadows: known,
     drift = [],
-    rollback,
+    rollback: record,
     ...rest
   } = status;
+  const rollback = wait.rollback ?? record;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   const shadows = shadowCount(situation, wait) ?? known;
   return {
@@ -109,7 +110,7 @@ function waveStatus(
       : 'Progressing'
     : finished
       ? 'Done'
-      : before?.phase === 'Done' || done > 0
+      : done > 0
         ? 'Progressing'
         : 'Pending';
   const startedAt = before?.startedAt ?? (phase === 'Pending' ? undefined : now);

@@ -94,6 +94,13 @@ export function restore(holder: PeerAuthentication, { original, applied }: Mark)
   return { verb: 'patch', target, patch: { metadata: { annotations: NO_MARKS }, spec } };
 }
 
+/** Whether somebody else has given a field that the rollout had set another mode: that stays theirs. */
+export function isChanged({ spec }: PeerAuthentication, { applied }: Mark): boolean {
+  const { mtls, ports = {} } = applied?.set ?? {};
+  const isOther = ([port, mode]: [string, Mode]) => spec.portLevelMtls?.[port]?.mode !== mode;
+  return (mtls !== undefined && spec.mtls?.mode !== mtls) || Object.entries(ports).some(isOther);
+}
+
 function newPolicy(
   rollout: MtlsRollout,
   { scope, key }: Pick<ScopeState, 'scope' | 'key'>,

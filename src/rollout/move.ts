@@ -26,6 +26,8 @@ export interface Wait {
   message: string;
   /** Since when every original is restored while rules for clients still stand; RFC 3339. */
   settlingSince?: string;
+  /** The record of the way back that is under way. */
+  rollback?: RollbackStatus;
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];

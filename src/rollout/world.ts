@@ -47,6 +47,11 @@ export interface Obstacle {
   lasting: boolean;
 }
 
+export interface Trouble extends Obstacle {
+  /** Objects, as `kind namespace/name`, of which a write has failed and has not come about since. */
+  failed?: ReadonlySet<string>;
+}
+
 export interface Input {
   rollout: MtlsRollout;
   world: World;
@@ -56,7 +61,7 @@ export interface Input {
   round?: Round;
   obstacle?: Obstacle;
   /** What went wrong when the last decision was carried out. */
-  trouble?: Obstacle;
+  trouble?: Trouble;
   /** Whether the operator knows where the metrics are. */
   metrics: boolean;
   /** What holds every rollout of the cluster alike; absent only where nothing is ever written. */

@@ -21,6 +21,13 @@ export type Write =
   | { verb: 'patch'; target: WriteTarget; patch: MergePatch }
   | { verb: 'delete'; target: WriteTarget };
 
+/** `PeerAuthentication cart/default`: what a write is about. */
+export function writtenName(write: Write): string {
+  const { kind, namespace, name } =
+    write.verb === 'create' ? { kind: write.object.kind, ...write.object.metadata } : write.target;
+  return `${kind} ${namespace}/${name}`;
+}
+
 export function targetOf(object: PolicyObject): WriteTarget {
   const { namespace, name, uid = '', resourceVersion = '' } = object.metadata;
   return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, uid, resourceVersion };

@@ -53,7 +53,7 @@ describe('an alert that fires', () => {
     assert.deepEqual([phase, summary?.waitingOn], ['Pending', 'alert MeshErrors']);
     assert.match(
       message!,
-      /^wave leaf, step 1\/3 is held by alert MeshErrors \(severity critical\), which fires since 08:58:00;/,
+      /^wave leaf, step 1\/3: ad and email held since 09:00:00: alert MeshErrors fires since 08:58:00 \(severity critical\); it/,
     );
     assert.equal(conditions?.find(({ type }) => type === 'Stalled')?.status, 'False');
     assert.equal(bench.writes().filter(({ kind }) => kind === 'peerauthentications').length, 0);
@@ -120,7 +120,7 @@ describe('alerts that nobody can tell', () => {
       assert.match(
         message!,
         new RegExp(
-          `is held since 09:0\\d:\\d\\d, for nobody can tell whether alerts fire: Alertmanager at alerts:9093 is ${fault}; asked`,
+          `held since 09:0\\d:\\d\\d: nobody can tell whether alerts fire: Alertmanager at alerts:9093 is ${fault}; asked`,
         ),
       );
       now.firing = [];

@@ -87,7 +87,7 @@ describe('a budget of moving scopes', () => {
     assert.equal(statusOf(bench, TEAMS[0]!).phase, 'Observing');
     assert.match(
       statusOf(bench, TEAMS[1]!).message!,
-      /waits since .*: 1 of at most 1 move \(ad\/ad 1\); it begins by itself/,
+      /no room for 1 scope in the budget of the cluster: 1 of at most 1 move \(ad\/ad 1\); it begins by itself/,
     );
     bench.cluster.remove(ROLLOUT_API, 'MtlsRollout', TEAMS[0]!, TEAMS[0]!);
     await bench.clock.advance(1000);
@@ -135,7 +135,7 @@ describe('a budget of failing rollouts', () => {
     const { message } = statusOf(bench, TEAMS[4]!);
     assert.match(
       message!,
-      /by the budget of the cluster: 1 rollout has failed, which is all it allows \(budget.failingRollouts 1\): ad\/ad;/,
+      /as many rollouts have failed as the budget of the cluster allows \(budget.failingRollouts 1\): ad\/ad; it/,
     );
     const failed = bench.rollout(TEAMS[0], TEAMS[0])!;
     bench.cluster.put({ ...failed, spec: { ...(failed['spec'] as object), mode: 'Revert' } });

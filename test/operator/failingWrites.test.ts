@@ -50,8 +50,9 @@ describe('an operator whose writes fail', function () {
         if (what !== 'sending an event') {
           assert.ok(run.failed.length <= OUTAGE_MS / 1000, `${run.failed.length} tries in two minutes`);
           assert.ok(run.writes - undisturbed.writes <= OUTAGE_MS / 1000, `${run.writes} writes`);
-          // what happens in the cluster while the first try is under way is worth one more look at once
-          const later = gaps[0] === 0 ? gaps.slice(1) : gaps;
+          // what happens in the cluster while the first try is under way is worth another look at once, or two
+          const later = gaps.slice(gaps.findIndex(gap => gap > 20));
+          assert.ok(gaps.length - later.length <= 2, `gaps of ${gaps.join()} ms`);
           if (failure === '429') assert.ok(Math.min(...later) >= RETRY_AFTER_S * 1000, `gaps of ${gaps.join()} ms`);
         }
         if (what.endsWith('policy')) assert.match(run.messages.join('\n'), /cannot (create|patch|delete) PeerAuth/);

@@ -43,7 +43,7 @@ describe('a freeze', () => {
     assert.equal(summary?.waitingOn, 'freeze');
     assert.equal(
       message,
-      'wave leaf, step 1/3 is held by a freeze of the cluster (year-end, ask the SRE on call) since 09:00:00, until somebody lifts it; to lift it: kubectl delete configmap mtls-rollout-freeze -n mtls-rollout-system',
+      'wave leaf, step 1/3: ad and email held since 09:00:00: the cluster is frozen since 09:00:00 (year-end, ask the SRE on call), until somebody lifts it; to lift it: kubectl delete configmap mtls-rollout-freeze -n mtls-rollout-system',
     );
     assert.equal(conditions?.find(({ type }) => type === 'Stalled')?.status, 'False');
     assert.deepEqual(
@@ -80,7 +80,10 @@ describe('a freeze', () => {
     assert.deepEqual(strict(bench), moved);
     const { phase, message, step } = bench.status();
     assert.deepEqual([phase, step?.index], ['Pending', 2]);
-    assert.match(message!, /^wave core, step 2\/3 is held by a freeze of the cluster, which gives no reason, since/);
+    assert.match(
+      message!,
+      /^wave core, step 2\/3: cart held since \S+: the cluster is frozen since \S+ \(no reason is given\), until/,
+    );
     bench.end();
   });
 
@@ -100,7 +103,10 @@ describe('a freeze', () => {
     freeze(bench, { reason: 'release', until: new Date(START + 20 * MINUTES).toISOString() });
     await bench.start();
     await bench.clock.advance(20 * MINUTES - 1000);
-    assert.match(bench.status().message!, /\(release\) since 09:00:00, until 09:20:00; to lift it: kubectl delete/);
+    assert.match(
+      bench.status().message!,
+      /frozen since 09:00:00 \(release\), until 09:20:00; to lift it: kubectl delete/,
+    );
     assert.equal(bench.status().phase, 'Pending');
     await bench.clock.advance(2000);
     assert.equal(bench.status().step?.stage, 'Observing');
@@ -116,7 +122,7 @@ describe('a freeze', () => {
     await bench.clock.advance(MINUTES);
     assert.match(
       bench.status().message!,
-      /\(year-end, ask the SRE on call\) since 09:00:00, until 2027-01-04 08:00:00;/,
+      /since 09:00:00 \(year-end, ask the SRE on call\), until 2027-01-04 08:00:00;/,
     );
     bench.end();
   });
@@ -128,7 +134,7 @@ describe('a freeze', () => {
       await bench.start();
       await bench.clock.advance(60 * MINUTES);
       assert.equal(bench.status().summary?.waitingOn, 'freeze');
-      assert.match(bench.status().message!, /until somebody lifts it, since its data.until is no time such as 2027-/);
+      assert.match(bench.status().message!, /until somebody lifts it, for its data.until is no time such as 2027-/);
       bench.end();
     });
 
@@ -155,7 +161,7 @@ describe('a freeze that cannot be seen', () => {
     assert.deepEqual([phase, summary?.waitingOn], ['Pending', 'FreezeNotSeen']);
     assert.match(
       message!,
-      /is held, for nobody can tell whether the cluster is frozen: .*lacks the verb "list" on configmaps/,
+      /held since 09:00:00: nobody can tell whether the cluster is frozen: .*lacks the verb "list" on configmaps/,
     );
     assert.match(
       message!,

@@ -194,6 +194,23 @@ describe('enforcement, against scripted ports', () => {
     ['pods behind ztunnel', [pod({ mesh: 'Ambient' })], 'NoData', /1 pod of cart behind ztunnel cannot be asked/],
     ['some pods behind ztunnel', [pod(), pod({ name: 'b', mesh: 'Ambient' })], 'NoData', /behind ztunnel/],
   ];
+  it('leaves pods behind ztunnel to the probe that counts denials, where there is one', async () => {
+    const seen = async (pods: Pod[]) => {
+      const asked: number[] = [];
+      const hello = (_: string, port: number) => Promise.resolve((asked.push(port), STRICT));
+      const probe = enforcement('enforced', { samples: 20, denialsCounted: true }, { hello });
+      const { verdict, value, message } = await probe.observe(look(pods, round('Enforcement')));
+      return { verdict, value, message, asked: asked.length };
+    };
+    const ambient = pod({ name: 'b', mesh: 'Ambient' });
+    const left =
+      '1 pod of cart behind ztunnel cannot be asked: their policy was read back, and what ztunnel denies is counted';
+    assert.deepEqual(await seen([ambient]), { verdict: 'Healthy', value: 'no ports', message: left, asked: 0 });
+    const mixed = await seen([pod(), ambient]);
+    assert.deepEqual([mixed.verdict, mixed.value, mixed.asked], ['Healthy', '1/1 ports', 1]);
+    assert.ok(mixed.message.endsWith(left));
+  });
+
   for (const [title, pods, verdict, message] of words) {
     it(`with ${title}: ${verdict}`, async () => {
       const seen = await scripted(() => STRICT).probe.observe(look(pods, round('Soak')));

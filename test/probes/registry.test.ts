@@ -11,12 +11,12 @@ const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
 
 describe('probes of a spec', () => {
   it('are the safe default set where none is given', () => {
-    assert.deepEqual(names([], true), ['no-plaintext', 'enforced', 'ready', 'traffic']);
+    assert.deepEqual(names([], true), ['no-plaintext', 'enforced', 'ready', 'traffic', 'denied']);
   });
 
   it('leave out what needs metrics where there are none, but never what the author named', () => {
     assert.deepEqual(names([], false), ['enforced', 'ready']);
-    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections', 'clientErrors'])
+    for (const kind of ['plaintextTraffic', 'trafficDrop', 'refusedConnections', 'ambientDenials', 'clientErrors'])
       assert.deepEqual(names(parse([{ name: 'mine', [kind]: {} }]), false), ['mine']);
   });
 

@@ -34,13 +34,13 @@ const ROWS: Row[] = [
     limits: { movingScopes: 4 },
     neighbours: [moves('a/a', 2), moves('b/b', 1)],
     message:
-      /^wave pair, step 1\/2, 2 scopes, waits since 09:00:00 for room in the budget of the cluster: 3 of at most 4 move \(a\/a 2 and b\/b 1\); it begins by itself when there is room$/,
+      /^wave pair, step 1\/2: ad and cart held since 09:00:00: no room for 2 scopes in the budget of the cluster: 3 of at most 4 move \(a\/a 2 and b\/b 1\); it begins by itself when there is room$/,
   },
   {
     what: 'an older one in the line, which comes first',
     limits: { movingScopes: 4 },
     neighbours: [moves('a/a', 1), waits('old/old', 3, true)],
-    message: /: 1 of at most 4 move \(a\/a 1\); older ones wait too \(old\/old 3\); it begins/,
+    message: /: 1 of at most 4 move \(a\/a 1\); older ones come first \(old\/old 3\); it begins/,
   },
   {
     what: 'an older one in the line, and room for both',
@@ -62,7 +62,7 @@ const ROWS: Row[] = [
     limits: { movingScopes: 1 },
     on: 'BudgetTooSmall',
     message:
-      /has 2 scopes and the budget of the cluster is smaller \(budget.movingScopes 1\): it cannot begin; set maxConcurrent of the wave to 1 or less$/,
+      /: the step has 2 scopes and the budget of the cluster is smaller \(budget.movingScopes 1\): it cannot begin; set maxConcurrent of the wave to 1 or less$/,
   },
   { what: 'no limit of moving scopes', limits: { failingRollouts: 1 }, neighbours: [moves('a/a', 5000)] },
   { what: 'no limit of failing ones', limits: { movingScopes: 9 }, neighbours: [fails('a/a'), fails('b/b')] },
@@ -72,7 +72,7 @@ const ROWS: Row[] = [
     limits: { failingRollouts: 2 },
     neighbours: [fails('a/a'), fails('b/b'), moves('c/c', 1)],
     message:
-      /is held since 09:00:00 by the budget of the cluster: 2 rollouts have failed, which is all it allows \(budget.failingRollouts 2\): a\/a and b\/b; it goes on when they are mended/,
+      /: as many rollouts have failed as the budget of the cluster allows \(budget.failingRollouts 2\): a\/a and b\/b; it goes on when they are tried again/,
   },
 ];
 

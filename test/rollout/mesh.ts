@@ -16,8 +16,18 @@ import type {
 import { policiesOf } from '../../src/istio/policies.ts';
 import type { Outside } from '../../src/rollout/gates/outside.ts';
 import type { Findings } from '../../src/rollout/findings.ts';
+import { finalizersWith } from '../../src/rollout/finalizer.ts';
 import { decide, roundDue } from '../../src/rollout/decide.ts';
-import type { Decision, Input, Obstacle, Round, RoundKind, Transition, World } from '../../src/rollout/world.ts';
+import type {
+  Decision,
+  Input,
+  Obstacle,
+  Round,
+  RoundKind,
+  Transition,
+  Trouble,
+  World,
+} from '../../src/rollout/world.ts';
 import { disabledNamespaces } from '../../src/rollout/targets.ts';
 import type { PolicyObject, Write } from '../../src/rollout/writes.ts';
 import { mergePatch } from '../../src/rollout/mergePatch.ts';
@@ -50,7 +60,7 @@ export class TestMesh {
   metrics = true;
   judge: Judge = () => 'Healthy';
   obstacle: Obstacle | undefined;
-  trouble: Obstacle | undefined;
+  trouble: Trouble | undefined;
   /** What the cluster says; undefined: nobody asks it. */
   outside: Outside | undefined;
   epoch = 1;
@@ -203,7 +213,8 @@ export class TestMesh {
     const decision = decide(this.input());
     this.store(decision);
     for (const write of decision.writes) this.perform(write);
-    return decision.writes.length > 0 ? this.now : decision.nextLookAt;
+    if (decision.finalizer) this.#setFinalizers(finalizersWith(this.rollout, decision.finalizer));
+    return decision.writes.length > 0 || decision.finalizer ? this.now : decision.nextLookAt;
   }
 
   /** As the API server hands it out again: through JSON. */
@@ -256,6 +267,10 @@ export class TestMesh {
       kept.delete(`${namespace}/${name}`);
       this.#record();
     } else this.#store(mergePatch(current, write.patch) as PolicyObject);
+  }
+
+  #setFinalizers(finalizers: string[]): void {
+    this.rollout = { ...this.rollout, metadata: { ...this.rollout.metadata, finalizers } };
   }
 
   #of(kind: PolicyObject['kind']): Map<string, PolicyObject> {

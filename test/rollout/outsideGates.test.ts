@@ -40,13 +40,13 @@ const ROWS: Row[] = [
     outside: freeze({}),
     on: 'freeze',
     message:
-      /by a freeze of the cluster \(r\) since 09:00:00, until somebody lifts it; to lift it: kubectl delete configmap mtls-rollout-freeze -n ops$/,
+      /^wave rest, step 1\/3: ad held since 09:05:00: the cluster is frozen since 09:00:00 \(r\), until somebody lifts it; to lift it: kubectl delete configmap mtls-rollout-freeze -n ops$/,
   },
   {
     what: 'one without a reason',
     outside: freeze({ reason: '' }),
     on: 'freeze',
-    message: /cluster, which gives no reason, since/,
+    message: /is frozen since 09:00:00 \(no reason is given\), until somebody lifts it;/,
   },
   {
     what: 'one that ends later',
@@ -77,7 +77,7 @@ const ROWS: Row[] = [
     outside: seen(firing('MeshErrors', 2)),
     on: 'alert MeshErrors',
     message:
-      /is held by alert MeshErrors, which fires since 09:02:00; it goes on when they are resolved or silenced; asked at 09:05:00 and again at 09:05:15$/,
+      /: ad held since 09:05:00: alert MeshErrors fires since 09:02:00; it goes on when none of them fires any more, or all are silenced; asked at 09:05:00 and again at 09:05:15$/,
     nextLookAt: 5.25,
   },
   {
@@ -88,7 +88,7 @@ const ROWS: Row[] = [
       firing('Also', 1),
     ),
     on: 'alert Also',
-    message: /by alert Also, which fires since 09:01:00 and 2 more alerts;/,
+    message: /: alert Also fires since 09:01:00, and 2 more alerts; it goes on/,
     nextLookAt: 5.25,
   },
   {
@@ -97,16 +97,17 @@ const ROWS: Row[] = [
       firing('A', 1, { severity: 'critical', namespace: 'cart', token: 'hunter2', service: ` a\nb${'x'.repeat(99)}` }),
     ),
     on: 'alert A',
-    message: /^(?!.*hunter2).*by alert A \(severity critical, namespace cart, service a bx{60}…\), which/,
+    message:
+      /^(?!.*hunter2).*: alert A fires since 09:01:00 \(severity critical, namespace cart, service a bx{60}…\); it/,
     nextLookAt: 5.25,
   },
   { what: 'an alert without a name', outside: seen(firing('', 1)), on: 'alert without a name', nextLookAt: 5.25 },
   {
     what: 'a look that failed',
-    outside: { alerts: { at: NOW, since: START + MINUTE, unseen: 'Alertmanager is away' } },
+    outside: { alerts: { at: NOW, unseen: 'Alertmanager is away' } },
     on: 'alerts',
     message:
-      /is held since 09:01:00, for nobody can tell whether alerts fire: Alertmanager is away; asked at 09:05:00 and again at 09:05:15$/,
+      /: ad held since 09:05:00: nobody can tell whether alerts fire: Alertmanager is away; asked at 09:05:00 and again at 09:05:15$/,
     nextLookAt: 5.25,
   },
 ];

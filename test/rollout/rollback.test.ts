@@ -120,7 +120,7 @@ describe('a rollback', () => {
     assert.equal(mesh.policies.size, hurt.length);
     assert.match(
       mesh.status.message ?? '',
-      /101 policies to restore; the recorded original of PeerAuthentication n\d+\/mtls-rollout is damaged: bring it to the mode/,
+      /101 of 120 policies to restore; the recorded original of PeerAuthentication n\d+\/mtls-rollout is damaged: bring it to the mode/,
     );
     mesh.rests();
     for (const name of hurt) assert.equal(mesh.mode(name), 'STRICT');

@@ -31,5 +31,5 @@ const probe = ruled(
 export const probes = keyedByName(z.array(probe).max(32), 'probes')
   .default([])
   .describe(
-    'Ways of looking at the running mesh. None: plaintextTraffic, enforcement, workloadReadiness and trafficDrop with their defaults.',
+    'Ways of looking at the running mesh. None: plaintextTraffic, enforcement, workloadReadiness, trafficDrop and ambientDenials with their defaults.',
   );

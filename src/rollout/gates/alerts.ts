@@ -1,11 +1,7 @@
 /** Alerts: while one of those that the operator's configuration names fires, nothing tightens. */
-import type { StepStatus } from '../../api/status.ts';
-import type { Wait } from '../move.ts';
-import { rowBroken } from '../rounds.ts';
-import type { Situation } from '../situation.ts';
-import { LONGEST_REASON, stepText } from '../stages/story.ts';
+import { LONGEST_REASON } from '../stages/story.ts';
 import { bounded, clockTime, counted, oneLine } from '../text.ts';
-import { phaseOf } from './phase.ts';
+import { type Gate, heldBy } from './gate.ts';
 
 export interface Alert {
   name: string;
@@ -14,8 +10,8 @@ export interface Alert {
   labels: Readonly<Record<string, string>>;
 }
 
-/** What a look at the alerts gave: those that fire, or why nobody can tell, and since when. */
-export type AlertSight = { at: number } & ({ firing: readonly Alert[] } | { unseen: string; since: number });
+/** What a look at the alerts gave: those that fire, or why nobody can tell. */
+export type AlertSight = { at: number } & ({ firing: readonly Alert[] } | { unseen: string });
 
 /** Nobody has looked yet. */
 export type Alerts = AlertSight | 'Unasked';
@@ -25,33 +21,27 @@ export const ALERTS_FRESH_MS = 15_000;
 /** Labels that say where it hurts; others may hold anything, and are not repeated. */
 const SHOWN = ['severity', 'cluster', 'namespace', 'service'];
 
-export function alarmed(situation: Situation, step: StepStatus): Wait | undefined {
+export const alarmed: Gate = (situation, step) => {
   const { now, input } = situation;
   const alerts = input.outside?.alerts;
   if (!alerts) return undefined;
-  const held = { kind: 'Wait', phase: phaseOf(step), step: rowBroken(step) } as const;
-  if (alerts === 'Unasked' || now >= alerts.at + ALERTS_FRESH_MS)
-    return {
-      ...held,
-      on: 'alerts',
-      message: `${stepText(step)}: asking for alerts that fire`,
-      asks: 'Alerts',
-      nextLookAt: now,
-    };
+  if (alerts === 'Unasked' || now >= alerts.at + ALERTS_FRESH_MS) {
+    const why = 'asking for alerts that fire';
+    return { ...heldBy(situation, step, { on: 'alerts', why, nextLookAt: now }), asks: 'Alerts' };
+  }
   const nextLookAt = alerts.at + ALERTS_FRESH_MS;
   const asked = `asked at ${clockTime(alerts.at, now)} and again at ${clockTime(nextLookAt, now)}`;
   if ('unseen' in alerts) {
-    const since = clockTime(alerts.since, now);
-    const message = `${stepText(step)} is held since ${since}, for nobody can tell whether alerts fire: ${bounded(alerts.unseen, LONGEST_REASON)}; ${asked}`;
-    return { ...held, on: 'alerts', message, nextLookAt };
+    const why = `nobody can tell whether alerts fire: ${bounded(alerts.unseen, LONGEST_REASON)}; ${asked}`;
+    return heldBy(situation, step, { on: 'alerts', why, nextLookAt });
   }
-  const first = alerts.firing.toSorted((a, b) => a.since - b.since || (a.name < b.name ? -1 : 1))[0];
+  const [first, ...others] = alerts.firing.toSorted((a, b) => a.since - b.since || (a.name < b.name ? -1 : 1));
   if (!first) return undefined;
   const name = oneLine(first.name, 128) || 'without a name';
-  const more = alerts.firing.length > 1 ? ` and ${counted(alerts.firing.length - 1, 'more alert')}` : '';
-  const message = `${stepText(step)} is held by alert ${name}${labelText(first)}, which fires since ${clockTime(first.since, now)}${more}; it goes on when they are resolved or silenced; ${asked}`;
-  return { ...held, on: `alert ${name}`, message, nextLookAt };
-}
+  const more = others.length > 0 ? `, and ${counted(others.length, 'more alert')}` : '';
+  const why = `alert ${name} fires since ${clockTime(first.since, now)}${labelText(first)}${more}; it goes on when none of them fires any more, or all are silenced; ${asked}`;
+  return heldBy(situation, step, { on: `alert ${name}`, why, nextLookAt });
+};
 
 function labelText({ labels }: Alert): string {
   const shown = SHOWN.flatMap(label => (labels[label] ? [`${label} ${oneLine(labels[label], 64)}`] : []));

@@ -3,12 +3,8 @@
  * the others stop. Room goes to the oldest rollout that waits for it; nobody overtakes.
  */
 import type { Status, StepStatus } from '../../api/status.ts';
-import type { Wait } from '../move.ts';
-import { rowBroken } from '../rounds.ts';
-import type { Situation } from '../situation.ts';
-import { stepText } from '../stages/story.ts';
-import { clockTime, counted, listed } from '../text.ts';
-import { phaseOf } from './phase.ts';
+import { counted, listed } from '../text.ts';
+import { type Closed, type Gate, heldBy } from './gate.ts';
 
 /** As the operator's configuration says; what is absent has no limit. */
 export interface Limits {
@@ -62,36 +58,30 @@ export function shareOf({ step, summary, conditions = [] }: Status): Share {
   };
 }
 
-export function overBudget(situation: Situation, step: StepStatus): Wait | undefined {
+export const overBudget: Gate = (situation, step) => {
   const budget = situation.input.outside?.budget;
   if (!budget) return undefined;
+  const failing = tooManyFailing(budget);
   // a step that has begun has its room already
-  return (
-    tooManyFailing(situation, step, budget) ?? (step.stage === 'Pending' ? noRoom(situation, step, budget) : undefined)
-  );
+  const closed = failing ?? (step.stage === 'Pending' ? noRoom(budget, step.scopes.length) : undefined);
+  return closed && heldBy(situation, step, closed);
+};
+
+function tooManyFailing({ limits, neighbours }: Budget): Closed | undefined {
+  const { failingRollouts: limit } = limits;
+  const failing = neighbours.filter(({ isFailing }) => isFailing).map(({ name }) => name);
+  if (limit === undefined || failing.length < limit) return undefined;
+  const why = `as many rollouts have failed as the budget of the cluster allows (budget.failingRollouts ${limit}): ${listed(failing)}; it goes on when they are tried again, set to mode Revert, or deleted`;
+  return { on: ON, why };
 }
 
-function tooManyFailing({ now }: Situation, step: StepStatus, { limits, neighbours }: Budget): Wait | undefined {
-  const failing = neighbours.filter(({ isFailing }) => isFailing);
-  if (limits.failingRollouts === undefined || failing.length < limits.failingRollouts) return undefined;
-  const has = failing.length === 1 ? 'has' : 'have';
-  const message = `${stepText(step)} is held since ${clockTime(Date.parse(step.since), now)} by the budget of the cluster: ${counted(failing.length, 'rollout')} ${has} failed, which is all it allows (budget.failingRollouts ${limits.failingRollouts}): ${listed(failing.map(({ name }) => name))}; it goes on when they are mended, set to mode Revert, or deleted`;
-  return held(step, message);
-}
-
-function noRoom({ now }: Situation, step: StepStatus, { limits, neighbours }: Budget): Wait | undefined {
+function noRoom({ limits, neighbours }: Budget, size: number): Closed | undefined {
   const { movingScopes: limit } = limits;
   if (limit === undefined) return undefined;
-  const size = step.scopes.length;
-  if (size > limit)
-    return {
-      ...held(
-        step,
-        `${stepText(step)} has ${counted(size, 'scope')} and the budget of the cluster is smaller (budget.movingScopes ${limit}): it cannot begin; set maxConcurrent of the wave to ${limit} or less`,
-      ),
-      on: 'BudgetTooSmall',
-      stalled: 'BudgetTooSmall',
-    };
+  if (size > limit) {
+    const why = `the step has ${counted(size, 'scope')} and the budget of the cluster is smaller (budget.movingScopes ${limit}): it cannot begin; set maxConcurrent of the wave to ${limit} or less`;
+    return { on: 'BudgetTooSmall', why, stalled: 'BudgetTooSmall' };
+  }
   const moving = neighbours.filter(neighbour => neighbour.moving > 0);
   // one that does not fit at all keeps nobody waiting
   const ahead = neighbours.filter(({ isOlder, wanted }) => isOlder && wanted > 0 && wanted <= limit);
@@ -100,15 +90,9 @@ function noRoom({ now }: Situation, step: StepStatus, { limits, neighbours }: Bu
   const movers = moving.map(({ name, moving: scopes }) => `${name} ${scopes}`);
   const older = ahead.map(({ name, wanted }) => `${name} ${wanted}`);
   const move = movers.length > 0 ? ` (${listed(movers)})` : '';
-  const line = older.length > 0 ? `; older ones wait too (${listed(older)})` : '';
-  return held(
-    step,
-    `${stepText(step)}, ${counted(size, 'scope')}, waits since ${clockTime(Date.parse(step.since), now)} for room in the budget of the cluster: ${taken} of at most ${limit} move${move}${line}; it begins by itself when there is room`,
-  );
-}
-
-function held(step: StepStatus, message: string): Wait {
-  return { kind: 'Wait', phase: phaseOf(step), step: rowBroken(step), on: ON, message };
+  const line = older.length > 0 ? `; older ones come first (${listed(older)})` : '';
+  const why = `no room for ${counted(size, 'scope')} in the budget of the cluster: ${taken} of at most ${limit} move${move}${line}; it begins by itself when there is room`;
+  return { on: ON, why };
 }
 
 function sum(numbers: readonly number[]): number {

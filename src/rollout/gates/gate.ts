@@ -14,7 +14,8 @@ import { phaseOf } from './phase.ts';
  */
 export type Gate = (situation: Situation, step: StepStatus, states: readonly ScopeState[]) => Wait | undefined;
 
-interface Closed {
+/** Why a gate is closed. */
+export interface Closed {
   /** A word or two: the column WAITING-ON. */
   on: string;
   /** What is waited for, until when, and what unblocks it: the end of the sentence. */

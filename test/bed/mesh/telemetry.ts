@@ -125,7 +125,7 @@ class PodCounters {
     }
     if (cluster === '') return undefined;
     const target = this.#whoIs(hostOf(upstream));
-    return { reporter: 'source', connection_security_policy: 'unknown', ...pair(own, target) };
+    return { reporter: 'source', connection_security_policy: 'unknown', ...pair(own, target), ...serviceOf(cluster) };
   }
 
   #add(metric: string, labels: Record<string, string>, by = 1): void {
@@ -142,6 +142,13 @@ function pair(source: ReturnType<WhoIs>, target: ReturnType<WhoIs>): Record<stri
     destination_workload: target?.workload ?? 'unknown',
     destination_workload_namespace: target?.namespace ?? 'unknown',
   };
+}
+
+/** The Service that a client called: `outbound|8080||server.demo.svc.cluster.local`, or a cluster that is none. */
+function serviceOf(cluster: string): Record<string, string> {
+  const host = cluster.split('|')[3] ?? cluster;
+  const [name = host, namespace = 'unknown'] = host.split('.');
+  return { destination_service: host, destination_service_name: name, destination_service_namespace: namespace };
 }
 
 function hostOf(address: string): string {

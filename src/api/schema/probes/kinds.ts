@@ -1,7 +1,7 @@
 /** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
 import { http } from './calls.ts';
 import { enforcement, kubernetesApi, workloadReadiness } from './pods.ts';
-import { clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
+import { ambientDenials, clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
 
 /** A probe has exactly one of these members. */
 export const kinds = {
@@ -18,6 +18,9 @@ export const kinds = {
   refusedConnections: refusedConnections
     .optional()
     .describe('Plaintext connections that STRICT refused, as the proxies of the scope count them.'),
+  ambientDenials: ambientDenials
+    .optional()
+    .describe('Plaintext connections that ztunnel denied; nothing to see where no pod of the scope is ambient.'),
   clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
   kubernetesApi: kubernetesApi
     .optional()
@@ -37,6 +40,7 @@ export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = 
   workloadReadiness: 'Change',
   trafficDrop: 'Change',
   refusedConnections: 'Change',
+  ambientDenials: 'Change',
   clientErrors: 'Soak',
   kubernetesApi: 'Change',
   http: 'Soak',

@@ -31,7 +31,7 @@ export const trafficDrop = z.strictObject({
   minRequests: z.int32().min(1).max(1_000_000_000).default(20).describe('A baseline below this is no evidence.'),
 });
 
-export const refusedConnections = z.strictObject({
+const refusals = {
   window: duration('2m', ['1s', '720h'], 'How far a look goes back, never beyond the change.'),
   maxConnections: z
     .int32()
@@ -39,7 +39,11 @@ export const refusedConnections = z.strictObject({
     .max(1_000_000_000)
     .default(0)
     .describe('So many refused connections in the window are still healthy.'),
-});
+};
+
+export const refusedConnections = z.strictObject(refusals);
+
+export const ambientDenials = z.strictObject(refusals);
 
 export const clientErrors = z.strictObject({
   window: duration('2m', ['1s', '720h'], 'How far a look goes back, never beyond the change.'),
