@@ -112,10 +112,20 @@ const drift = z.object({
   asked: z.boolean().optional().describe('Somebody asked for it to be moved again.'),
 });
 
+const waiting = z
+  .object({
+    on: z.string().max(256).describe('As in the column WAITING-ON.'),
+    since: time,
+    until: time.optional().describe('When it ends by itself, one way or the other; absent where nobody can say.'),
+    unblock: sentence.describe('What unblocks it.'),
+  })
+  .describe('What the rollout waits for; absent where it waits for nothing.');
+
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
   message: sentence.optional(),
+  waiting: waiting.optional(),
   plan: hash.optional().describe('Hash of all waves.'),
   summary: z
     .object({

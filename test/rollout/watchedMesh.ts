@@ -143,7 +143,7 @@ export class WatchedMesh {
     const decision = decide(input);
     assert.deepEqual(decide(input), decision, 'the same input, the same answer');
     assert.deepEqual(statusSchema.safeParse(decision.status).error?.issues, undefined);
-    assertOneStory(mesh.status, decision, input.trouble !== undefined);
+    assertOneStory(mesh.status, decision, input.trouble !== undefined, input.now);
     for (const write of decision.writes) assertAllowed(write, input);
     for (const write of decision.writes) assertPinAllowed(write, input.world);
     if (outcome === 'lost') return;
