@@ -9,6 +9,8 @@ export const PLURAL = 'mtlsrollouts';
 
 /** A new value of this annotation on a rolled back or paused rollout starts another try. */
 export const RETRY_ANNOTATION = 'mtlsrollout.io/retry';
+/** Approvals of waves, beside those in the spec: `core=77b0c19d by alice, edge=51e7aa02 by bob`. */
+export const APPROVE_ANNOTATION = 'mtlsrollout.io/approve';
 /** On a policy: what its slot held before the rollout touched it. */
 export const ORIGINAL_ANNOTATION = 'mtlsrollout.io/original';
 /** On a policy: namespace/name/uid of the rollout that governs it. */

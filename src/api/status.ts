@@ -104,6 +104,14 @@ const rollback = z.object({
   generation: count.describe('Generation of the spec that failed.'),
 });
 
+const approved = z.object({
+  plan: hash,
+  by: z.string().max(256),
+  at: time.describe('When the operator first saw the approval.'),
+  total: count.describe('How many scopes the wave had.'),
+  scopes: z.array(z.string().max(127)).max(500).describe('Which ones; empty where there is no room for them.'),
+});
+
 /** Absent `since`: it has moved again, and is remembered only for what was written lately. */
 const drift = z.object({
   scope: z.string().max(127),
@@ -120,6 +128,30 @@ const waiting = z
     unblock: sentence.describe('What unblocks it.'),
   })
   .describe('What the rollout waits for; absent where it waits for nothing.');
+
+const guard = z.object({
+  since: time.describe('Since when everything is done.'),
+  looks: z
+    .array(
+      z.object({
+        probe: z.string().max(63).describe('Name of the probe; empty for the default set.'),
+        at: time.describe('When it looked last.'),
+        scope: z.string().max(127).describe('The last scope that it looked at; the next look begins behind it.'),
+      }),
+    )
+    .max(32),
+  findings: z
+    .array(
+      z.object({
+        probe: z.string().max(63),
+        scopes: z.array(z.string().max(127)).max(20).describe('What was looked at.'),
+        message: sentence,
+        since: time,
+      }),
+    )
+    .max(10)
+    .describe('What probes object to, until a look at the same scopes is healthy.'),
+});
 
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
@@ -148,6 +180,7 @@ export const statusSchema = z.object({
         plan: hash,
         startedAt: time.optional(),
         finishedAt: time.optional(),
+        approved: approved.optional().describe('What was last approved: a record, and no approval by itself.'),
       }),
     )
     .max(66)
@@ -160,6 +193,7 @@ export const statusSchema = z.object({
     .max(50)
     .optional()
     .describe('Scopes that somebody else has weakened after they had moved, and what was done about it.'),
+  guard: guard.optional().describe('The looks since everything is done.'),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
   shadows: count
     .optional()
@@ -197,6 +231,8 @@ export type StepStatus = z.output<typeof step>;
 export type Observation = z.output<typeof observation>;
 export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
+export type Guard = z.output<typeof guard>;
 export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
+export type Approved = z.output<typeof approved>;
 export type Condition = NonNullable<Status['conditions']>[number];

@@ -3,6 +3,7 @@
  * need them, and never watched: a list is as new as the last write, and a mesh without them pays nothing.
  */
 import type { MtlsRollout } from '../api/resource.ts';
+import type { AuthorizationPolicy } from '../istio/objects.ts';
 import { MANAGED_BY } from '../rollout/marks.ts';
 import { countsByShadow, type Shadows } from '../rollout/shadows.ts';
 import type { KubeClient } from './client.ts';
@@ -14,7 +15,19 @@ const LABELS = Object.entries(MANAGED_BY)
   .map(pair => pair.join('='))
   .join(',');
 
-/** Those in a namespace, or everywhere. Undefined where the rollout has nothing to do with any. */
+/** What the operator made in a namespace, or everywhere; rejects with a KubeError. */
+export async function listShadows(
+  client: KubeClient,
+  namespace: string | undefined,
+  signal?: AbortSignal,
+): Promise<AuthorizationPolicy[]> {
+  const policies = [];
+  for await (const raw of client.list(AUTHORIZATION_POLICIES, { namespace, labelSelector: LABELS, signal }))
+    policies.push(projectAuthorization(raw));
+  return policies;
+}
+
+/** The same for one rollout. Undefined where it has nothing to do with any. */
 export async function readShadows(
   client: KubeClient,
   rollout: MtlsRollout,
@@ -23,10 +36,7 @@ export async function readShadows(
 ): Promise<Shadows | undefined> {
   if (!concernsShadows(rollout)) return undefined;
   try {
-    const policies = [];
-    for await (const raw of client.list(AUTHORIZATION_POLICIES, { namespace, labelSelector: LABELS, signal }))
-      policies.push(projectAuthorization(raw));
-    return { policies };
+    return { policies: await listShadows(client, namespace, signal) };
   } catch (error) {
     if (!(error instanceof KubeError) || error.kind !== 'Forbidden') throw error;
     return { policies: [], problem: error.message };

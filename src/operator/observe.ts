@@ -67,7 +67,7 @@ export async function observe(
     probes.map(probe => observedInTime(probe, look, timeouts.get(probe.name) ?? TIMEOUT_MS, observer.clock)),
   );
   signal.throwIfAborted();
-  return { kind, at: observer.clock.now(), observations };
+  return { kind, at: observer.clock.now(), scopes: states.map(({ key }) => key), observations };
 }
 
 /** A look that takes too long is an Error, and is broken off. */

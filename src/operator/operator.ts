@@ -153,6 +153,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       this.#reconciler = this.#newReconciler(rootNamespace);
       this.#enqueueAll();
       this.#queue.start();
+      await this.#reconciler.sweep();
       // where policies or rules were not served at first, something may wait for them
       for (const { synced } of [policies, rules])
         synced.then(
@@ -196,6 +197,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       meter: this.metrics,
+      log,
       allowed: () => this.#mayWrite(),
       storeStatus: (meta, status) => this.setResourceStatus(meta, status),
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),

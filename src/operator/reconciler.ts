@@ -20,8 +20,9 @@ import { observe, type Observer } from './observe.ts';
 import type { OutsideWatch } from './outside.ts';
 import type { Pacer } from './pacer.ts';
 import { Reported, RolloutWriter, type RolloutWriterOptions } from './rolloutWriter.ts';
+import { ShadowSweep, type ShadowSweepOptions } from './shadowSweep.ts';
 
-export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions {
+export interface ReconcilerOptions extends Observer, Sources, RolloutWriterOptions, ShadowSweepOptions {
   outside: OutsideWatch;
   pacer: Pacer;
   meter: Metrics;
@@ -38,6 +39,7 @@ const LOOK_SOON_MS = 2_000;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #writer: RolloutWriter;
+  readonly #shadows: ShadowSweep;
   /** By rollout: what was written for it, and what went wrong the last time. */
   readonly #own = new Map<string, OwnWrites>();
   readonly #trouble = new Map<string, Trouble>();
@@ -45,12 +47,18 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#writer = new RolloutWriter(options);
+    this.#shadows = new ShadowSweep(options);
   }
 
   /** Whether what the cache holds of a rollout is just what this process wrote: no reason to look at it. */
   isEcho(namespace: string, name: string): boolean {
     const entry = this.#options.caches.rollouts.cache.get({ namespace, name });
     return entry !== undefined && this.#writer.isEcho(`${namespace}/${name}`, entry);
+  }
+
+  /** Takes away what rollouts of a namespace that are gone, or of any, have left behind. */
+  async sweep(namespace = this.#options.rootNamespace): Promise<void> {
+    await this.#shadows.sweep(namespace === this.#options.rootNamespace ? undefined : namespace);
   }
 
   /** Resolves with the milliseconds after which to look again; rejects to be tried again with back-off. */
@@ -64,6 +72,7 @@ export class Reconciler {
       this.#options.hazards.forget(key);
       this.#options.meter.forget(namespace, name);
       this.#options.outside.forget(key);
+      await this.sweep(namespace);
       return undefined;
     }
     const own = this.#ownOf(key);

@@ -1,7 +1,8 @@
 /** Status in words and numbers: what the columns, the conditions and the message say about a move. */
 import { setCondition } from '../api/conditions.ts';
-import type { Condition, Hazard, Status } from '../api/status.ts';
+import type { Approved, Condition, Hazard, Status } from '../api/status.ts';
 import type { FoundHazard } from '../istio/hazards/catalogue.ts';
+import { approvedWaves } from './approvals.ts';
 import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
@@ -49,13 +50,14 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
     ...(drift.length > 0 ? { drift } : {}),
+    ...(wait.guard ? { guard: wait.guard } : {}),
     ...(clientRules ? { clientRules } : {}),
     ...(shadows ? { shadows } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
     // kept until the end, so that retries stay counted
     ...(rollback && wait.phase !== 'Completed' ? { rollback } : {}),
     strict,
-    waves: plan.waves.map(wave => waveStatus(situation, status, wait, wave)),
+    waves: waveStatuses(situation, status, wait),
     ...(hazards.length > 0 ? { hazards } : {}),
     conditions: conditionsOf(situation, status, wait, message),
   };
@@ -96,11 +98,17 @@ function rank(verdict: string): number {
   return ['Unhealthy', 'Error', 'NoData', 'Healthy'].indexOf(verdict);
 }
 
+function waveStatuses(situation: Situation, status: Status, wait: Wait): Status['waves'] {
+  const approved = approvedWaves(situation, status);
+  return situation.plan.waves.map(wave => waveStatus(situation, status, wait, wave, approved.get(wave.name)));
+}
+
 function waveStatus(
   situation: Situation,
   status: Status,
   { step }: Wait,
   wave: PlannedWave,
+  approved: Approved | undefined,
 ): NonNullable<Status['waves']>[number] {
   const { name, scopes, hash } = wave;
   const before = status.waves?.find(known => known.name === name);
@@ -127,6 +135,7 @@ function waveStatus(
     plan: hash,
     ...(startedAt ? { startedAt } : {}),
     ...(finishedAt ? { finishedAt } : {}),
+    ...(approved ? { approved } : {}),
   };
 }
 
@@ -135,7 +144,7 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const { input } = situation;
   const { trouble } = input;
   const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
-  const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
+  const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble && !stalled;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
   const reason = inTheWay(input, wait.phase)[0]?.reason ?? wait.stalled ?? wait.phase;
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [

@@ -2,6 +2,7 @@
 import type { Status, StepStatus } from '../api/status.ts';
 import { isCorrection, lastHand } from './drift.ts';
 import { alarmed } from './gates/alerts.ts';
+import { approval } from './gates/approval.ts';
 import { overBudget } from './gates/budget.ts';
 import { frozen } from './gates/freeze.ts';
 import type { Gate } from './gates/gate.ts';
@@ -17,7 +18,7 @@ import { deadlineOf } from './stages/deadline.ts';
 import { counted, listed, nameOf, timestamp } from './text.ts';
 
 /** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
-const GATES: readonly Gate[] = [frozen, schedule, alarmed, overBudget];
+const GATES: readonly Gate[] = [frozen, approval, schedule, alarmed, overBudget];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export const closedGate: Gate = (situation, step, states) => {

@@ -5,6 +5,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { Wave } from '../api/schema.ts';
 import { CONSOLIDATE, MESH, REST } from '../api/schema/strategy.ts';
 import { slotKey } from '../istio/slots.ts';
+import { namespaceOf } from './excepted.ts';
 import { selects } from './labels.ts';
 import { type Scope, scopeKey, scopeName, scopeSlot } from './scope.ts';
 import { type Candidate, candidates, targetNamespaces } from './targets.ts';
@@ -16,7 +17,7 @@ export interface PlannedWave {
   /** Scopes that move together. */
   size: number;
   soakMs: number;
-  /** Over the scopes and what is to be written for them; an approval names it. */
+  /** Over the scopes, their order and pace, what is to be written for them and what stays open; an approval names it. */
   hash: string;
 }
 
@@ -40,7 +41,7 @@ export function planOf(rollout: MtlsRollout, world: World): Plan {
     const { chosen, others, missing } = choose(wave, left);
     left = others;
     unmatched.push(...missing.map(name => ({ wave: wave.name, name })));
-    return planned(wave.name, chosen, wave);
+    return planned(wave.name, chosen, wave, rollout);
   });
   if (left.length > 0)
     waves.push(
@@ -48,12 +49,13 @@ export function planOf(rollout: MtlsRollout, world: World): Plan {
         REST,
         left.map(({ scope }) => scope),
         IMPLICIT,
+        rollout,
       ),
     );
   const { target, strategy } = rollout.spec;
-  if (target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT));
+  if (target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT, rollout));
   else if (strategy.consolidate && strategy.unit === 'Workload' && !target.workloads)
-    waves.push(planned(CONSOLIDATE, wholeNamespaces(rollout, world), IMPLICIT));
+    waves.push(planned(CONSOLIDATE, wholeNamespaces(rollout, world), IMPLICIT, rollout));
   const scopes = new Map<string, { scope: Scope; wave: number }>();
   for (const [number, wave] of waves.entries())
     for (const scope of wave.scopes) scopes.set(scopeKey(scope), { scope, wave: number });
@@ -90,12 +92,31 @@ function planned(
   name: string,
   scopes: Scope[],
   { maxConcurrent, soak }: Pick<Wave, 'maxConcurrent' | 'soak'>,
+  rollout: MtlsRollout,
 ): PlannedWave {
+  const size = stepSize(maxConcurrent, scopes.length);
+  const { adopt, destinationRules } = rollout.spec;
+  // nothing of it changes by what has moved: an approval holds until the end of the wave
   const hash = planHash([
     name,
     scopes.map(scope => [scopeKey(scope), slotKey(scopeSlot(scope)), portsOf(scope), 'STRICT']),
+    size,
+    exceptionsIn(rollout, scopes),
+    { adopt, destinationRules },
   ]);
-  return { name, scopes, size: stepSize(maxConcurrent, scopes.length), soakMs: parseDuration(soak), hash };
+  return { name, scopes, size, soakMs: parseDuration(soak), hash };
+}
+
+/** What stays open in these scopes, and until when. */
+function exceptionsIn(rollout: MtlsRollout, scopes: readonly Scope[]): unknown[] {
+  const namespaces = new Set(scopes.map(({ namespace }) => namespace));
+  return rollout.spec.exceptions
+    .filter(exception => namespaces.has(namespaceOf(exception, rollout)))
+    .map(exception => {
+      const { selector, ports = [], until } = exception;
+      return [slotKey({ namespace: namespaceOf(exception, rollout), selector: selector.matchLabels }), ports, until];
+    })
+    .toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
 function stepSize(maxConcurrent: number | string, scopes: number): number {

@@ -1,20 +1,11 @@
 /** What keeps a rollout from acting at all until somebody edits it, or another rollout goes. */
 import type { MtlsRollout } from '../api/resource.ts';
-import { unsupportedFields } from '../api/unsupported.ts';
 import { olderClaim } from './claims.ts';
-import { listed } from './text.ts';
 import type { Obstacle, World } from './world.ts';
 
 export function refusal(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
   const placed = misplaced(rollout, world) ?? misplacedException(rollout, world) ?? misplacedProbe(rollout, world);
-  return unsupported(rollout) ?? placed ?? conflicted(rollout, others, world);
-}
-
-function unsupported({ spec }: MtlsRollout): Obstacle | undefined {
-  const fields = unsupportedFields(spec);
-  if (fields.length === 0) return undefined;
-  const message = `${listed(fields, 10)} ${fields.length === 1 ? 'is' : 'are'} not supported by this version of the operator; remove ${fields.length === 1 ? 'it' : 'them'} to begin`;
-  return { reason: 'Unsupported', message, lasting: true };
+  return placed ?? conflicted(rollout, others, world);
 }
 
 function misplaced({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {

@@ -29,13 +29,18 @@ export interface World {
   fronts?: Fronts;
 }
 
-/** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak';
+/**
+ * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, or whether all
+ * is still well once everything is done.
+ */
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard';
 
 /** One look with every probe that takes part. */
 export interface Round {
   kind: RoundKind;
   at: number;
+  /** Keys of the scopes that were looked at. */
+  scopes: string[];
   observations: Observation[];
 }
 

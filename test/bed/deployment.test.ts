@@ -7,6 +7,7 @@ import { namespaceObject, ROOT_NAMESPACE } from './boutique.ts';
 import { apply } from './boutiqueObjects.ts';
 import { read } from './observe.ts';
 import { controlPlaneFor } from './suite.ts';
+import { waitFor } from './waiting.ts';
 
 const CONFIG = join(import.meta.dirname, '../../config');
 const OPERATOR_NAMESPACE = 'mtls-rollout-system';
@@ -192,6 +193,18 @@ describe('the deployment on a real API server', () => {
         assert.equal(await may(plane!, { ...asked, name: 'another' }), isFree, `${verb} ${key} another`);
       }
     }
+  });
+
+  it('gives what policies in dry run need by a role of its own, and nothing with it', async () => {
+    const asked = { group: 'security.istio.io', resource: 'authorizationpolicies', namespace: 'default' };
+    const allowed = async () => {
+      const answers = await Promise.all(VERBS.map(verb => may(plane!, { ...asked, verb })));
+      return VERBS.filter((_, index) => answers[index]).join(' ');
+    };
+    assert.equal(await allowed(), 'list');
+    await plane!.kubectl(['apply', '-f', join(CONFIG, 'rbac/shadow.yaml')]);
+    await waitFor(async () => (await allowed()) === 'list create delete', 'the rights of the role', 10_000);
+    await plane!.kubectl(['delete', '-f', join(CONFIG, 'rbac/shadow.yaml')]);
   });
 
   it('gives no right on paths outside the API', async () => {

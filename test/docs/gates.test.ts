@@ -31,4 +31,19 @@ describe('the page on gates', () => {
     assert.deepEqual(quotes, [mesh.status.message]);
     assert.equal(mesh.status.summary?.waitingOn, 'window 2027-01-05 09:00');
   });
+
+  it('shows what an approval is asked for with, and is given by', () => {
+    const { mesh, quotes } = exampleOf('## Approval');
+    mesh.addNamespace('ad', { team: 'shop' });
+    for (const name of ['cart', 'pay']) mesh.addNamespace(name, { team: 'shop', tier: 'core' });
+    mesh.until(({ summary }) => summary?.waitingOn === 'approval of core');
+    const hash = mesh.status.waves?.find(({ name }) => name === 'core')?.plan ?? '';
+    const withoutTime = (text = '') => text.replace(/since [0-9:]+/, 'since …');
+    assert.deepEqual(
+      quotes.map(quote => withoutTime(quote.replaceAll('HASH', hash))),
+      [withoutTime(mesh.status.message)],
+    );
+    mesh.annotate('mtlsrollout.io/approve', `core=${hash} by alice`);
+    mesh.untilPhase('Completed');
+  });
 });

@@ -310,6 +310,6 @@ export class TestMesh {
       const verdict = this.judge(kind, scopes, this.now, name);
       return { name, verdict, value: '', samples: 1, message: `${kind} is ${verdict}`, at };
     });
-    return { kind, at: this.now, observations };
+    return { kind, at: this.now, scopes, observations };
   }
 }

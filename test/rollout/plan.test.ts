@@ -136,13 +136,19 @@ describe('a plan', () => {
     assert.deepEqual(planIn(mesh), before);
   });
 
-  it('has another hash exactly when the scopes of a wave, or their order, are others', () => {
+  it('has another hash exactly when the scopes of a wave, their order or their pace are others', () => {
     const hash = (more: Partial<Waves[number]>) =>
       planIn(shop({ strategy: { waves: [{ name: 'w', names: ['ad', 'web'], ...more }] } })).waves[0]?.hash;
     const first = hash({});
-    for (const same of [{ soak: '1h' }, { maxConcurrent: 2 }, { names: ['ad', 'web', 'typo'] }])
+    for (const same of [{ soak: '1h' }, { names: ['ad', 'web', 'typo'] }])
       assert.equal(hash(same), first, JSON.stringify(same));
-    for (const other of [{ names: ['web', 'ad'] }, { names: ['ad'] }, { names: ['ad', 'web', 'pay'] }, { name: 'x' }])
+    for (const other of [
+      { names: ['web', 'ad'] },
+      { names: ['ad'] },
+      { names: ['ad', 'web', 'pay'] },
+      { name: 'x' },
+      { maxConcurrent: 2 },
+    ])
       assert.notEqual(hash(other), first, JSON.stringify(other));
   });
 

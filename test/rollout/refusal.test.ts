@@ -73,16 +73,6 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 
-  it('for fields that this version does not do, by their names', () => {
-    const probes = [{ name: 'p', plaintextTraffic: { source: 'Shadow' as const } }];
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
-    assert.equal(refused?.reason, 'Unsupported');
-    assert.equal(
-      refused.message,
-      'spec.probes[0].plaintextTraffic.source is not supported by this version of the operator; remove it to begin',
-    );
-  });
-
   it('in no other place', () => {
     assert.equal(refusal(rollout(1, ROOT, { mesh: {} }), [], world), undefined);
     assert.equal(refusal(rollout(1, 'cart', { namespace: {} }), [], world), undefined);

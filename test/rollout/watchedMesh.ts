@@ -31,7 +31,12 @@ export class WatchedMesh {
   readonly touched = new Set<string>();
   /** DestinationRules as other hands left them. */
   readonly rules = new Map<string, DestinationRule['spec']>();
-  readonly #verdicts: Record<RoundKind, Verdict> = { Entry: 'Healthy', Enforcement: 'Healthy', Soak: 'Healthy' };
+  readonly #verdicts: Record<RoundKind, Verdict> = {
+    Entry: 'Healthy',
+    Enforcement: 'Healthy',
+    Soak: 'Healthy',
+    Guard: 'Healthy',
+  };
   #look: number | undefined;
   #retries = 0;
   /** Healthy rounds in a row before the switch, since the step began; and whether there were enough of them. */

@@ -15,7 +15,7 @@ import type { Write } from '../writes.ts';
 import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { about, stepText } from './story.ts';
 
-const CUT = 'are cut up to 45 s after (those that its clients open anew are not)';
+const CUT = 'are cut up to 45 s after';
 
 /** What is still missing until every connection to the scopes is counted; undefined when nothing is. */
 export function shadowsFirst(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Move | undefined {
@@ -135,7 +135,7 @@ function announced(situation: Situation, step: StepStatus, writes: readonly Writ
     { ...step, shadowsAt: timestamp(situation.now) },
     {
       reason: 'DrainAnnounced',
-      message: `${stepText(step)}: ${countText(writes)} in dry run to write, which count plaintext to ${listed(step.scopes)} and refuse nobody; open connections to its pods ${CUT}, as they are again when STRICT is set`,
+      message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)} and refuse nobody; open connections to its pods ${CUT}, as they are again when STRICT is set`,
       severity: 'Normal',
       ...about(step),
     },
@@ -146,7 +146,7 @@ function writing(situation: Situation, step: StepStatus, writes: Write[]): Wait 
   return {
     ...waiting(situation, step),
     on: 'writes',
-    message: `${stepText(step)}: ${countText(writes)} in dry run to write, which count plaintext to ${listed(step.scopes)}; open connections to its pods ${CUT}${limitText(situation, step)}`,
+    message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)}; open connections to its pods ${CUT}${limitText(situation, step)}`,
     writes,
     nextLookAt: situation.now + BACKSTOP,
   };
