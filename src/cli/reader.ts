@@ -14,6 +14,7 @@ import { projectNamespace } from '../istio/pods.ts';
 import { policiesOf } from '../istio/policies.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { planOf } from '../rollout/plan.ts';
+import { dependenciesOf } from '../rollout/dependencies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { World } from '../rollout/world.ts';
 import { collect } from './collect.ts';
@@ -62,7 +63,12 @@ export class WorldReader {
       inRoot ? this.#policies(undefined) : this.#policiesOf([namespace, rootNamespace]),
       this.#rivals(inRoot ? undefined : namespace, rootNamespace),
     ]);
-    const bare: World = { ...emptyWorld(rootNamespace), namespaces, policies: policiesOf(policies) };
+    const bare: World = {
+      ...emptyWorld(rootNamespace),
+      namespaces,
+      policies: policiesOf(policies),
+      dependencies: dependenciesOf(rollout, rivals),
+    };
     const obstacle = refusal(rollout, rivals, bare);
     if (obstacle) return { world: bare, obstacle, inventory: undefined, gaps };
     const world = { ...bare, workloads: await readWorkloads(this.#client, rollout, bare) };

@@ -64,8 +64,14 @@ export function lateness(
   { observations }: Round,
 ): number {
   const began = Math.min(...observations.map(({ at }) => Date.parse(at)));
-  const late = began - nextRoundAt(spec, before, kind, step);
+  const late = began - nextRoundAt(partOf(spec, observations), before, kind, step);
   return late > cadenceOf(spec, kind) * NEAR ? late : 0;
+}
+
+/** The spec without the probes that are not done with their looks. */
+function partOf(spec: Spec, observations: readonly Observation[]): Spec {
+  const done = new Set(observations.map(({ name }) => name));
+  return { ...spec, probes: spec.probes.filter(({ name }) => done.has(name)) };
 }
 
 /** Names of the probes that are due in a round at this time; undefined: all. */

@@ -96,6 +96,7 @@ const shared = {
   rollback,
   probes,
   destinationRules,
+  drift: fc.constantFrom('Report' as const, 'Correct' as const),
   preflight: accept.map(taken => ({ accept: taken })),
 };
 
@@ -192,7 +193,7 @@ export function events(others: boolean): fc.Arbitrary<Event[]> {
     {
       arbitrary: fc.record({
         kind: fc.constant('judge' as const),
-        round: fc.constantFrom('Entry' as const, 'Enforcement' as const, 'Soak' as const),
+        round: fc.constantFrom('Entry' as const, 'Enforcement' as const, 'Soak' as const, 'Guard' as const),
         verdict: fc.constantFrom(
           'Healthy' as const,
           'Healthy' as const,

@@ -118,6 +118,12 @@ describe('of two rollouts that want the same', () => {
       rollout(1, 'cart', workloads({ app: 'a' })),
       rollout(2, 'cart', workloads({ app: 'b' })),
     ],
+    [
+      'of which one is refused, for it reaches beyond its namespace',
+      rollout(1, 'cart', { mesh: {} }),
+      rollout(2, ROOT, { mesh: {} }),
+    ],
+    ['of which one is refused, for its place', rollout(1, ROOT, { namespace: {} }), rollout(2, ROOT, { mesh: {} })],
     ['of which one is only a plan', rollout(1, ROOT, { mesh: {} }, { mode: 'Plan' }), rollout(2, ROOT, { mesh: {} })],
   ] as const)
     it(`${why} none is in the way`, () => assert.equal(refusal(younger, [older], world), undefined));
@@ -126,6 +132,11 @@ describe('of two rollouts that want the same', () => {
     const older = rollout(1, ROOT, { mesh: {} });
     older.metadata.deletionTimestamp = '2026-11-22T10:00:00Z';
     assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world), undefined);
+  });
+
+  it('one that is Completed still is', () => {
+    const older: MtlsRollout = { ...rollout(1, ROOT, { mesh: {} }), status: { phase: 'Completed' } };
+    assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world)?.reason, 'Conflicted');
   });
 
   it('names decide where they are of one age', () => {

@@ -187,7 +187,7 @@ export class WatchedMesh {
   #count({ rollout, round }: Input, { transitions }: Decision): void {
     if (round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing')
       this.#row = round.observations.every(({ verdict }) => verdict === 'Healthy') ? this.#row + 1 : 0;
-    const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired'];
+    const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired', 'CorrectionUndone'];
     for (const { reason } of transitions) {
       if (anew.includes(reason)) this.#row = 0;
       if (anew.includes(reason)) this.#proven = false;
