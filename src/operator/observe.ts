@@ -6,6 +6,7 @@ import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
+import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
@@ -23,6 +24,7 @@ export interface Observer {
   sight: Sight;
   cluster: ClusterSight;
   preset: MetricsPreset;
+  queries: readonly NamedQuery[];
 }
 
 /** For the default set. */
@@ -63,6 +65,8 @@ export async function observe(
     preset: observer.preset,
     metrics,
     cluster: observer.cluster,
+    isRoot: rollout.metadata.namespace === world.rootNamespace,
+    queries: observer.queries,
     author: rollout.metadata,
   };
   const probes = buildProbes(specs, surroundings).filter(

@@ -183,6 +183,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
+      queries: settings.queries,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,

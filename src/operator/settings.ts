@@ -7,6 +7,7 @@ import { loadAll, type YAMLException } from 'js-yaml';
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
 import { PLATFORMS } from '../rollout/fronts.ts';
+import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
 import { notifications } from './notificationSettings.ts';
 
@@ -134,6 +135,8 @@ const settingsSchema = z.strictObject({
   budget: budget.optional(),
   /** Names and labels of the mesh's metrics: Istio's standard ones, or raw Envoy counters. */
   metricsPreset: oneOf(['istio', 'envoy'], 'istio'),
+  /** What `prometheus` probes may ask, by name. */
+  queries,
   /** Google's managed control plane tells clients nothing about the policies of single workloads. */
   platform: oneOf(PLATFORMS, 'istio'),
   /** Where istiod runs and its ConfigMap `istio` lies. */

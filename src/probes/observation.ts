@@ -68,9 +68,9 @@ export function clip(text: string, max: number): string {
 }
 
 /** `1 pod`, `3 pods`; counts from extrapolated counters are rounded, never below 1 once something was seen. */
-export function countOf(n: number, noun: string): string {
+export function countOf(n: number, noun: string, plural = `${noun}s`): string {
   const whole = n >= 0.5 ? Math.max(1, Math.round(n)) : 0;
-  return `${whole} ${noun}${whole === 1 ? '' : 's'}`;
+  return `${whole} ${whole === 1 ? noun : plural}`;
 }
 
 /** The first few of a list in words: `a; b; c; and 4 more`. */

@@ -17,8 +17,10 @@ export function httpPost(deadlineMs = DEADLINE_MS): Post {
       const asked = Number(answer.headers['retry-after']);
       return { status: answer.statusCode, ...(asked > 0 ? { retryAfterMs: asked * 1000 } : {}) };
     } catch (error) {
+      const why = within.aborted ? `no answer in ${deadlineMs / 1000} s` : `cannot be reached (${codeOf(error)})`;
       // what undici says may quote the address, and that is a secret
-      throw new Error(within.aborted ? `no answer in ${deadlineMs / 1000} s` : `cannot be reached (${codeOf(error)})`);
+      // oxlint-disable-next-line eslint/preserve-caught-error
+      throw new Error(why);
     }
   };
 }

@@ -19,6 +19,7 @@ describe('settings', () => {
     const expected: Settings = {
       metricsPreset: 'istio',
       notifications: [],
+      queries: [],
       platform: 'istio',
       istioNamespace: 'istio-system',
       apiRate: 20,
@@ -113,6 +114,12 @@ describe('settings', () => {
     ['apiRate: 0', /^apiRate: must be a whole number from 1 to 1000$/],
     ['apiRate: 2.5', /^apiRate: must be a whole number from 1 to 1000$/],
     ['concurrency: 65', /^concurrency: must be a whole number from 1 to 64$/],
+    ['queries: [{name: a, expr: up}, {name: a, expr: up}]', /^queries: must have different names$/],
+    ['queries: [{name: a, expr: "x[5m]"}]', /^queries\.0: expr: every range must be \[\$\{window\}\]/],
+    [
+      'queries: [{name: a, expr: up, parameters: [{name: p, type: Text}]}]',
+      /^queries\.0\.parameters\.0\.type: must be one of Namespace, /,
+    ],
     ['metricsPreset: gcp', /^metricsPreset: must be one of istio, envoy$/],
     ['log: {level: loud}', /^log\.level: must be one of error, warn, info, debug$/],
     ['log: quiet', /^log: must be a map of keys$/],

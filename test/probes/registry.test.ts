@@ -4,7 +4,13 @@ import { buildProbes } from '../../src/probes/registry.ts';
 import { blindCluster, metrics } from './scene.ts';
 
 const sight = metrics(() => []);
-const around = { sight, cluster: blindCluster, author: { namespace: 'shop', name: 'r', uid: 'u' } };
+const around = {
+  sight,
+  cluster: blindCluster,
+  author: { namespace: 'shop', name: 'r', uid: 'u' },
+  isRoot: false,
+  queries: [],
+};
 const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
 const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
   buildProbes(specs, { ...around, preset: 'istio', metrics: haveMetrics }).map(probe => probe.name);

@@ -61,6 +61,30 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].refusedConnections.maxConnections: must be a whole number',
   },
   {
+    rule: 'a query or its text',
+    good: probe({ prometheus: { query: 'errors', parameters: { route: '/' }, max: 0.5 } }),
+    bad: probe({ prometheus: { query: 'errors', expr: 'up', max: 1 } }),
+    problem: 'spec.probes[0].prometheus: say what to ask: exactly one of query, expr',
+  },
+  {
+    rule: 'limits of a query',
+    good: probe({ prometheus: { expr: 'sum(rate(x[${window}]))', min: -1, max: 1 } }),
+    bad: probe({ prometheus: { query: 'errors' } }),
+    problem: 'spec.probes[0].prometheus: say what is healthy: min, max or both',
+  },
+  {
+    rule: 'limits of a query in order',
+    good: probe({ prometheus: { query: 'errors', min: 1, max: 1 } }),
+    bad: probe({ prometheus: { query: 'errors', min: 2, max: 1 } }),
+    problem: 'spec.probes[0].prometheus: min must not be above max',
+  },
+  {
+    rule: 'longest convergence of controlPlane',
+    good: probe({ controlPlane: { maxConvergence: '30s' } }),
+    bad: probe({ controlPlane: { maxConvergence: '31s' } }),
+    problem: 'spec.probes[0].controlPlane.maxConvergence: must be a duration',
+  },
+  {
     rule: 'window of clientErrors',
     good: probe({ clientErrors: { window: '2m' } }),
     bad: probe({ clientErrors: { window: '2' } }),
