@@ -28,7 +28,7 @@ describe('probes of a spec', () => {
 
   it('cover every kind of round with the default set', () => {
     const rounds = buildProbes([], { ...around, preset: 'istio', metrics: true }).flatMap(probe => probe.rounds);
-    assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Guard', 'Soak']);
+    assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Guard', 'Restored', 'Soak']);
   });
 
   it('count refused connections only where the author asks for it, with both kinds of metrics', () => {

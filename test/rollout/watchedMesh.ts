@@ -35,6 +35,7 @@ export class WatchedMesh {
     Entry: 'Healthy',
     Enforcement: 'Healthy',
     Soak: 'Healthy',
+    Restored: 'Healthy',
     Guard: 'Healthy',
   };
   #look: number | undefined;
