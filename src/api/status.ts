@@ -1,10 +1,6 @@
 /** The status of a MtlsRollout: bounded whatever the size of the target, and enough to go on after a crash. */
 import { z } from 'zod';
-
-const time = z.string().max(35).describe('RFC 3339 time.');
-const sentence = z.string().max(1024);
-const hash = z.string().max(16);
-const count = z.int32().min(0);
+import { count, hash, sentence, time, waiting } from './statusFields.ts';
 
 const VERDICTS = ['Healthy', 'Unhealthy', 'NoData', 'Error'] as const;
 const STAGES = [
@@ -132,15 +128,6 @@ const drift = z.object({
   writes: z.array(time).max(3).describe('When policies of it were written to correct that, the newest ones.'),
   asked: z.boolean().optional().describe('Somebody asked for it to be moved again.'),
 });
-
-const waiting = z
-  .object({
-    on: z.string().max(256).describe('As in the column WAITING-ON.'),
-    since: time,
-    until: time.optional().describe('When it ends by itself, one way or the other; absent where nobody can say.'),
-    unblock: sentence.describe('What unblocks it.'),
-  })
-  .describe('What the rollout waits for; absent where it waits for nothing.');
 
 const guard = z.object({
   since: time.describe('Since when everything is done.'),

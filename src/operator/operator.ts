@@ -17,7 +17,7 @@ import type { Notifier } from '../report/notifier.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
-import { tellOfBlindness } from './blindness.ts';
+import { isLookedFor, tellOfBlindness, untilLookedFor } from './blindness.ts';
 import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
@@ -148,7 +148,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     void this.#election?.lost.then(() => this.#queue.stop());
     const rootNamespace = await learnRootNamespace(this.client, this.#parts, signal);
     this.#rootNamespace = rootNamespace;
-    await Promise.all([rollouts.synced, namespaces.synced, this.#untilLookedFor()]);
+    await Promise.all([rollouts.synced, namespaces.synced, untilLookedFor(this.#caches, this.#parts.clock, signal)]);
     await this.#untilLeading();
     if (!signal.aborted) {
       this.log.info('reconciling', { rollouts: rollouts.cache.size, namespaces: namespaces.cache.size });
@@ -208,12 +208,6 @@ export class MtlsRolloutOperator extends BaseOperator {
     });
   }
 
-  async #untilLookedFor(): Promise<void> {
-    const { signal } = this.stopping;
-    const { policies, rules, freeze } = this.#caches;
-    while (![policies, rules, freeze].every(isLookedFor) && !signal.aborted) await this.#parts.clock.wait(50, signal);
-  }
-
   async #untilLeading(): Promise<void> {
     const { signal } = this.stopping;
     // a signal that has fired already tells no new listener
@@ -247,11 +241,6 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
-}
-
-/** Listed, or it is known why it cannot be. */
-function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
-  return isSynced || state.kind === 'Waiting';
 }
 
 function messageOf(error: unknown): string {
