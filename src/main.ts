@@ -19,6 +19,7 @@ import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
 import type { RemoteOptions } from './probes/remote.ts';
+import type { Receiver } from './probes/webhook.ts';
 import { createLogger } from './report/logger.ts';
 import { Notifier } from './report/notifier.ts';
 import { httpPost } from './report/post.ts';
@@ -61,6 +62,13 @@ function alertsOf({ alerts }: Settings): { alerts?: AlertSource } {
   if (!alerts) return {};
   const source = new Alertmanager({ ...remoteOf(alerts), matchers: alerts.matchers });
   return { alerts: signal => source.firing(signal) };
+}
+
+function receiversOf({ webhooks }: Settings): Receiver[] {
+  return webhooks.map(({ name, namespaces, ...address }) => {
+    const { deadlineMs: _, ...remote } = remoteOf(address);
+    return { ...remote, name, namespaces, timeoutMs: address.timeout };
+  });
 }
 
 /** How to reach what the configuration names; the token is read anew each time. */
@@ -114,6 +122,7 @@ async function run(settings: Settings): Promise<number> {
     sight: sightOf(settings),
     ...alertsOf(settings),
     notifier: notifierOf(settings, log),
+    receivers: receiversOf(settings),
     log,
     random: Math.random,
     identity: `${hostname()}_${randomUUID()}`,

@@ -9,6 +9,7 @@ import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
 import { unmeshedIn } from '../rollout/findings.ts';
@@ -27,6 +28,7 @@ export interface Observer {
   cluster: ClusterSight;
   preset: MetricsPreset;
   queries: readonly NamedQuery[];
+  receivers: readonly Receiver[];
 }
 
 /** The pods that probes have read, as they are, and of how many scopes. */
@@ -77,6 +79,8 @@ export async function observe(
     isRoot: rollout.metadata.namespace === world.rootNamespace,
     queries: observer.queries,
     author: rollout.metadata,
+    plan: rollout.status?.plan ?? '',
+    receivers: observer.receivers,
   };
   const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),

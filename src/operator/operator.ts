@@ -12,6 +12,7 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import { Metrics } from '../report/metrics.ts';
 import type { Notifier } from '../report/notifier.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
@@ -39,6 +40,8 @@ export interface OperatorParts {
   sight: Sight;
   /** Absent: no alerts hold a step. */
   alerts?: AlertSource;
+  /** Whom `webhook` probes may call. */
+  receivers?: readonly Receiver[];
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -168,7 +171,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log, alerts, notifier } = this.#parts;
+    const { settings, clock, sight, log, alerts, notifier, receivers = [] } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -184,6 +187,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
       queries: settings.queries,
+      receivers,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,
@@ -191,12 +195,7 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(
-        toLog(log),
-        toEvents(this.#events),
-        this.metrics.listener,
-        ...(notifier ? [notifier.listener] : []),
-      ),
+      reporter: new Reporter(toLog(log), toEvents(this.#events), this.metrics.listener, notifier?.listener),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       meter: this.metrics,

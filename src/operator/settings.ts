@@ -10,6 +10,7 @@ import { PLATFORMS } from '../rollout/fronts.ts';
 import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
 import { notifications } from './notificationSettings.ts';
+import { webhooks } from './webhookSettings.ts';
 
 /** A written duration within bounds; the setting is in milliseconds. */
 function duration(fallback: string, least: string, most: string) {
@@ -152,6 +153,8 @@ const settingsSchema = z.strictObject({
   log,
   /** Who is told of decisions. */
   notifications,
+  /** Whom `webhook` probes may call. */
+  webhooks,
 });
 
 /** What the file holds, with defaults; durations in milliseconds. */

@@ -30,8 +30,8 @@ interface Events {
 export class Reporter {
   readonly #listeners: readonly Listener[];
 
-  constructor(...listeners: Listener[]) {
-    this.#listeners = listeners;
+  constructor(...listeners: (Listener | undefined)[]) {
+    this.#listeners = listeners.filter(listener => listener !== undefined);
   }
 
   report({ metadata }: Pick<MtlsRollout, 'metadata'>, record: TransitionRecord): void {

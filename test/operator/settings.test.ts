@@ -34,6 +34,7 @@ describe('settings', () => {
         retryPeriod: 2_000,
       },
       log: { level: 'info', format: 'json' },
+      webhooks: [],
     };
     for (const text of [undefined, '', '\n', '# only a comment', '{}', 'null'])
       assert.deepEqual(settings(text), expected);
@@ -80,6 +81,31 @@ describe('settings', () => {
     assert.deepEqual(problems(JSON.stringify({ notifications: twice })), [
       'notifications: two targets have the same name',
     ]);
+  });
+
+  it('names the receivers of webhook probes, each once', () => {
+    const of = (...list: object[]) => JSON.stringify({ webhooks: list });
+    const checks = { name: 'checks', url: 'https://checks.example.com/gate?team=shop' };
+    assert.deepEqual(settings(of(checks)).webhooks, [{ ...checks, timeout: 10_000, namespaces: [] }]);
+    assert.deepEqual(settings(of({ ...checks, namespaces: ['*', 'shop'] })).webhooks[0]?.namespaces, ['*', 'shop']);
+    assert.deepEqual(problems(of(checks, checks)), ['webhooks: must have different names']);
+    const wrong: [object, RegExp][] = [
+      [{ name: 'Checks' }, /^webhooks\.0\.name: must be a lower-case DNS label/],
+      [{ url: 'ftp://checks' }, /^webhooks\.0\.url: must be an http or https address/],
+      [{ url: 'https://user:secret@checks' }, /^webhooks\.0\.url: must be .* without user, password/],
+      [{ timeout: '1h' }, /^webhooks\.0\.timeout: must be a duration from 100ms to 2m/],
+      [{ namespaces: 'shop' }, /^webhooks\.0\.namespaces: must be a list/],
+      [
+        { token: 'secret' },
+        /^webhooks\.0\.token: unknown key; allowed here: name, url, bearerTokenFile, caFile, timeout/,
+      ],
+    ];
+    for (const [more, says] of wrong) {
+      const [problem = '', ...others] = problems(of({ ...checks, ...more }));
+      assert.match(problem, says);
+      assert.deepEqual(others, []);
+      assert.ok(!problem.includes('secret'));
+    }
   });
 
   it('lets flags win over the file, and the file over the defaults', () => {
