@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { analysis, rollback } from './schema/analysis.ts';
 import { probes } from './schema/probe.ts';
 import { ruled } from './schema/rule.ts';
-import { approvals, schedule } from './schema/schedule.ts';
+import { approvals, dependsOn, schedule } from './schema/schedule.ts';
 import type { labelSelector } from './schema/selector.ts';
 import { strategy } from './schema/strategy.ts';
 import { exceptions, target } from './schema/target.ts';
@@ -29,6 +29,7 @@ export const specSchema = ruled(
     exceptions,
     strategy,
     schedule,
+    dependsOn,
     probes,
     analysis,
     rollback,

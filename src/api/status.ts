@@ -120,6 +120,30 @@ const drift = z.object({
   asked: z.boolean().optional().describe('Somebody asked for it to be moved again.'),
 });
 
+const guard = z.object({
+  since: time.describe('Since when everything is done.'),
+  looks: z
+    .array(
+      z.object({
+        probe: z.string().max(63).describe('Name of the probe; empty for the default set.'),
+        at: time.describe('When it looked last.'),
+        scope: z.string().max(127).describe('The last scope that it looked at; the next look begins behind it.'),
+      }),
+    )
+    .max(32),
+  findings: z
+    .array(
+      z.object({
+        probe: z.string().max(63),
+        scopes: z.array(z.string().max(127)).max(20).describe('What was looked at.'),
+        message: sentence,
+        since: time,
+      }),
+    )
+    .max(10)
+    .describe('What probes object to, until a look at the same scopes is healthy.'),
+});
+
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
@@ -159,6 +183,7 @@ export const statusSchema = z.object({
     .max(50)
     .optional()
     .describe('Scopes that somebody else has weakened after they had moved, and what was done about it.'),
+  guard: guard.optional().describe('The looks since everything is done.'),
   clientRules: count.optional().describe('DestinationRules for clients that the rollout has written.'),
   shadows: count
     .optional()
@@ -196,6 +221,7 @@ export type StepStatus = z.output<typeof step>;
 export type Observation = z.output<typeof observation>;
 export type Verdict = Observation['verdict'];
 export type Hazard = z.output<typeof hazard>;
+export type Guard = z.output<typeof guard>;
 export type Drift = z.output<typeof drift>;
 export type RollbackStatus = z.output<typeof rollback>;
 export type Approved = z.output<typeof approved>;

@@ -27,6 +27,7 @@ const COMMANDS = {
     formats: ['json', 'yaml'],
     files: true,
   },
+  approve: { usage: 'approve NAME WAVE [-n NAMESPACE] [--by WHO]', name: 'required', names: 2 },
   retry: { usage: 'retry NAME [-n NAMESPACE]', name: 'required' },
   suspend: { usage: 'suspend NAME [-n NAMESPACE]', name: 'required' },
   resume: { usage: 'resume NAME [-n NAMESPACE]', name: 'required' },
@@ -35,6 +36,8 @@ const COMMANDS = {
 interface CommandShape {
   usage: string;
   name: 'none' | 'optional' | 'required';
+  /** How many names it takes; one unless given. */
+  names?: number;
   /** Of commands that only read: what `-o` may be. */
   formats?: readonly Format[];
   /** Whether it works on manifests too. */
@@ -53,6 +56,9 @@ export interface ConnectionFlags {
 export interface Call {
   command: Command;
   name: string | undefined;
+  /** Of `approve`. */
+  wave?: string;
+  by?: string;
   /** Undefined: that of the kubeconfig's context. */
   namespace: string | undefined;
   allNamespaces: boolean;
@@ -81,6 +87,8 @@ commands
   plan [NAME]      waves, scopes, and a diff of what would be written, computed now with your own
                    rights; ends with 2 when a hazard or an obstacle stands in the way
   describe [NAME]  where rollouts stand and what they wait for
+  approve NAME WAVE
+                   approve the plan of a wave that waits for it, as it is now
   retry NAME       let a rollout that was rolled back or paused try again
   suspend NAME     hold everything but an ongoing rollback
   resume NAME      go on after suspend
@@ -92,6 +100,7 @@ flags
                             of objects that name none
   -A, --all-namespaces      every namespace (status, hazards, plan, describe)
   -o, --output FORMAT       json or yaml; wide for status; sarif or junit for hazards
+      --by WHO              who approves; whoever the API server says you are unless given (approve)
       --no-diff             only the tables of the plan (plan)
       --root-namespace NAME mesh root namespace; that of the mesh configuration unless given
                             (status, hazards, plan)
@@ -107,6 +116,7 @@ const OPTIONS = {
   namespace: { type: 'string', short: 'n' },
   'all-namespaces': { type: 'boolean', short: 'A' },
   output: { type: 'string', short: 'o' },
+  by: { type: 'string' },
   'no-diff': { type: 'boolean' },
   'root-namespace': { type: 'string' },
   kubeconfig: { type: 'string' },
@@ -144,7 +154,7 @@ export function parseCall(argv: string[]): Parsed {
   const usage = `${CALLED} ${command ? COMMANDS[command].usage : 'COMMAND [flags]'}`;
   const [problem] = [...problems, ...(command ? misuse(command, names, flags) : [unknownCommand(word)])];
   if (problem !== undefined || !command) return { problem: problem ?? '', usage };
-  return { call: callOf(command, names[0], flags, filenames) };
+  return { call: callOf(command, names, flags, filenames) };
 }
 
 function problemWith(name: string, rawName: string, value: string | undefined): string | undefined {
@@ -164,7 +174,7 @@ function unknownCommand(word: string | undefined): string {
 
 /** What does not go together. */
 function misuse(command: Command, names: string[], flags: Flags): string[] {
-  const { name, formats = [], files = false }: CommandShape = COMMANDS[command];
+  const { name, names: most = 1, formats = [], files = false }: CommandShape = COMMANDS[command];
   const reads = formats.length > 0;
   const { output, server } = flags;
   const all = flags['all-namespaces'] !== undefined;
@@ -172,8 +182,10 @@ function misuse(command: Command, names: string[], flags: Flags): string[] {
   const connection = (['kubeconfig', 'context', 'server'] as const).find(flag => flags[flag] !== undefined);
   const found: [boolean, string][] = [
     [name === 'none' && names.length > 0, `${command} takes no name: "describe NAME" shows where a rollout stands`],
-    [names.length > 1, `${command} takes one name, not ${names.length}`],
+    [most === 1 && names.length > 1, `${command} takes one name, not ${names.length}`],
     [name === 'required' && names.length === 0, `${command} needs the name of a MtlsRollout`],
+    [most === 2 && names.length !== 2, `${command} takes the names of a MtlsRollout and of a wave of it`],
+    [flags.by !== undefined && command !== 'approve', `--by is for approve, not for ${command}`],
     [!reads && all, `${command} works on one MtlsRollout: -A does not go with it`],
     [!reads && output !== undefined, `-o is for ${commandsThat(shape => shape.formats)}, not for ${command}`],
     [!files && offline, `-f is for ${commandsThat(shape => shape.files)}, not for ${command}`],
@@ -205,11 +217,14 @@ function isHttp(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-function callOf(command: Command, name: string | undefined, flags: Flags, filenames: readonly string[]): Call {
+function callOf(command: Command, names: string[], flags: Flags, filenames: readonly string[]): Call {
+  const [name, wave] = names;
   const { kubeconfig, context, server } = flags;
   return {
     command,
     name,
+    ...(wave === undefined ? {} : { wave }),
+    ...(flags.by === undefined ? {} : { by: flags.by }),
     namespace: flags.namespace,
     allNamespaces: flags['all-namespaces'] !== undefined,
     format: (flags.output as Format | undefined) ?? 'text',

@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** The operator writes status now and then; more often than this it never gets in between. */
-const TRIES = 3;
+export const TRIES = 3;
 
 /** Asks for another try. Bound to the version whose status was seen: what is retried is what the caller knew of. */
 export async function retry(target: Target, now: number): Promise<string> {

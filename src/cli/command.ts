@@ -2,6 +2,7 @@
 import { PROGRAM_VERSION } from '../api/version.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { type Call, HELP, parseCall } from './arguments.ts';
+import { approve } from './approve.ts';
 import { retry, suspend } from './change.ts';
 import { ClusterSource } from './clusterSource.ts';
 import { connect, type Connection } from './connect.ts';
@@ -66,6 +67,9 @@ async function perform(call: Call, connection: Connection, around: Surroundings)
   if (command === 'retry') around.print(`${await retry(target, around.clock.now())}\n`);
   else if (command === 'suspend' || command === 'resume')
     around.print(`${await suspend(target, command === 'suspend')}\n`);
-  else return await look(call, new ClusterSource(call, connection, around.complain), around);
+  else if (command === 'approve') {
+    const wish = { wave: call.wave ?? '', by: call.by, now: around.clock.now() };
+    around.print(`${await approve(target, new ClusterSource(call, connection, around.complain), wish)}\n`);
+  } else return await look(call, new ClusterSource(call, connection, around.complain), around);
   return 0;
 }

@@ -72,16 +72,17 @@ async function hazards(call: Call, source: Source, around: Surroundings): Promis
 
 async function plan(call: Call, source: Source, around: Surroundings): Promise<number> {
   const reports: PlanReport[] = [];
-  for (const raw of await source.rollouts()) {
-    const seen = await lookedAt(raw, source, around.clock.now());
-    reports.push(
-      'problems' in seen
-        ? { ...unfit(raw, seen.problems), waves: [] }
-        : planReport(seen.input, seen.inventory, seen.gaps),
-    );
-  }
+  for (const raw of await source.rollouts()) reports.push(await plannedFor(raw, source, around.clock.now()));
   showReports(call, reports, report => planLines(report, call.diff, around.width), around);
   return reports.every(isClean) ? 0 : NOT_CLEAN;
+}
+
+/** The plan of one rollout, as `plan` shows it. */
+export async function plannedFor(raw: KubeObject, source: Source, now: number): Promise<PlanReport> {
+  const seen = await lookedAt(raw, source, now);
+  return 'problems' in seen
+    ? { ...unfit(raw, seen.problems), waves: [] }
+    : planReport(seen.input, seen.inventory, seen.gaps);
 }
 
 type LookedAt = { input: Input; inventory: Seen['inventory']; gaps: string[] } | { problems: string[] };

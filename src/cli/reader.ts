@@ -5,6 +5,7 @@ import type { KubeClient } from '../cluster/client.ts';
 import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import { projectPolicy, projectRule } from '../cluster/policies.ts';
 import { DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/resources.ts';
+import { readShadows } from '../cluster/shadows.ts';
 import { surveyOf } from '../cluster/survey.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
@@ -14,6 +15,7 @@ import { projectNamespace } from '../istio/pods.ts';
 import { policiesOf } from '../istio/policies.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { planOf } from '../rollout/plan.ts';
+import { dependenciesOf } from '../rollout/dependencies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { World } from '../rollout/world.ts';
 import { collect } from './collect.ts';
@@ -62,14 +64,21 @@ export class WorldReader {
       inRoot ? this.#policies(undefined) : this.#policiesOf([namespace, rootNamespace]),
       this.#rivals(inRoot ? undefined : namespace, rootNamespace),
     ]);
-    const bare: World = { ...emptyWorld(rootNamespace), namespaces, policies: policiesOf(policies) };
+    const bare: World = {
+      ...emptyWorld(rootNamespace),
+      namespaces,
+      policies: policiesOf(policies),
+      dependencies: dependenciesOf(rollout, rivals),
+    };
     const obstacle = refusal(rollout, rivals, bare);
     if (obstacle) return { world: bare, obstacle, inventory: undefined, gaps };
     const world = { ...bare, workloads: await readWorkloads(this.#client, rollout, bare) };
     const scopes = [...planOf(rollout, world).scopes.values()];
     const names = [...new Set(scopes.flatMap(({ scope }) => reachOf(scope, world)))];
     const { inventory, gap } = await this.#survey(names, world);
-    return { world: { ...world, rules: inventory.rules }, obstacle, inventory, gaps: [...gaps, ...gap] };
+    const shadows = await readShadows(this.#client, rollout, inRoot ? undefined : namespace);
+    const seen = { ...world, rules: inventory.rules, ...(shadows ? { shadows } : {}) };
+    return { world: seen, obstacle, inventory, gaps: [...gaps, ...gap] };
   }
 
   /** The workloads of a namespace, or of all, and everything that may call them. */

@@ -150,12 +150,13 @@ export class KubeClient {
   }
 
   /**
-   * Deletes the object if it is still the one that was seen. Resolves with the object where finalizers keep it,
-   * and with the Status otherwise.
+   * Deletes the object if it is still the one that was seen, in the version that was seen where one is given, and what
+   * it owns after it. Resolves with the object where finalizers keep it, and with the Status otherwise.
    */
-  async delete(ref: Ref, seen: { uid: string; resourceVersion: string }, signal?: AbortSignal): Promise<unknown> {
-    const { uid, resourceVersion } = seen;
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
+  async delete(ref: Ref, seen: { uid: string; resourceVersion?: string }, signal?: AbortSignal): Promise<unknown> {
+    const preconditions = { uid: seen.uid, resourceVersion: seen.resourceVersion };
+    // in the background: a Job would leave its pods behind
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy: 'Background' };
     const request: KubeRequest = { method: 'DELETE', path: objectPath(ref), body };
     return await this.#once('delete', ref.resource, describeRef(ref), withSignal(request, signal));
   }

@@ -3,18 +3,32 @@ import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { KubeError } from '../cluster/errors.ts';
 import { readCallbacks } from '../cluster/inventory.ts';
+import { JobRunner } from '../cluster/jobs.ts';
 import { API_SERVICES, SERVICES } from '../cluster/resources.ts';
 import { type AggregatedApi, aggregatedApi } from '../istio/inventory/aggregatedApi.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import { seenService } from '../istio/inventory/projections.ts';
+import { readJob } from '../probes/jobObject.ts';
 import type { ClusterSight } from '../probes/probe.ts';
 
 /** Whom the API server calls changes seldom, and the list of definitions is among the largest of a cluster. */
 const KEEP_CALLBACKS_MS = 300_000;
 
-export function clusterSight(client: KubeClient, clock: Clock): ClusterSight {
+/** @param allowed asked right before each write: whether this process still leads */
+export function clusterSight(client: KubeClient, clock: Clock, allowed: () => boolean): ClusterSight {
   const callbacks = kept(signal => readCallbacks(client, signal), KEEP_CALLBACKS_MS, clock);
+  const runner = new JobRunner(client, allowed);
   return {
+    jobs: {
+      find: async (namespace, name, author, signal) => {
+        const raw = await runner.find(namespace, name, signal);
+        return raw && readJob(raw, author);
+      },
+      template: (...asked) => runner.template(...asked),
+      start: (...asked) => runner.start(...asked),
+      remove: asked => runner.remove(asked),
+      wait: (ms, signal) => clock.wait(ms, signal),
+    },
     service: async (namespace, name, signal) => {
       const raw = await orNothing(client.get({ resource: SERVICES, namespace, name }, signal));
       return raw && seenService(raw);

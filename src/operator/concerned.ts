@@ -3,6 +3,7 @@ import type { ResourceEvent } from '@dot-i/k8s-operator';
 import { KIND } from '../api/resource.ts';
 import { CONFIG_MAPS, DESTINATION_RULES, NAMESPACES } from '../cluster/resources.ts';
 import type { Cache } from '../cluster/store.ts';
+import { wantedBy } from '../rollout/dependencies.ts';
 import type { RolloutEntry } from './caches.ts';
 
 /**
@@ -18,6 +19,15 @@ export function concerned({ meta }: ResourceEvent, rollouts: Cache<RolloutEntry>
   const near = where === rootNamespace ? rollouts.list() : [...rollouts.in(where), ...rollouts.in(rootNamespace)];
   const keys = near.flatMap(keysOf);
   return kind === KIND ? [`${namespace}/${name}`, ...keys] : keys;
+}
+
+/** Keys of the rollouts that wait for this one. */
+export function dependents(namespace: string, name: string, rollouts: Cache<RolloutEntry>): string[] {
+  const key = `${namespace}/${name}`;
+  return rollouts
+    .list()
+    .filter(({ parsed }) => 'rollout' in parsed && wantedBy(parsed.rollout).includes(key))
+    .flatMap(keysOf);
 }
 
 function begins({ parsed }: RolloutEntry): boolean {

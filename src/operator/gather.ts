@@ -8,6 +8,7 @@ import { readShadows } from '../cluster/shadows.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import { byAge } from '../istio/policies.ts';
 import { isDeparting } from '../rollout/finalizer.ts';
+import { dependenciesOf } from '../rollout/dependencies.ts';
 import { refusal } from '../rollout/refusal.ts';
 import type { Input, Obstacle, Trouble, World } from '../rollout/world.ts';
 import { isBlind } from './blindness.ts';
@@ -36,6 +37,7 @@ export async function gather(
   trouble: Trouble | undefined,
   signal: AbortSignal,
 ): Promise<Input | { unseen: Obstacle }> {
+  const others = nearby(caches, rollout, rootNamespace);
   const inRoot = rollout.metadata.namespace === rootNamespace;
   const own = caches.namespaces.cache.get({ namespace: '', name: rollout.metadata.namespace });
   const world: World = {
@@ -45,10 +47,11 @@ export async function gather(
     workloads: [],
     rules: isBlind(caches.rules) ? undefined : caches.rules.cache.list(),
     services: new Map(),
+    dependencies: dependenciesOf(rollout, others),
   };
   // what is deleted has nothing left to be refused
   const isLeaving = isDeparting({ rollout, world });
-  const obstacle = isLeaving ? undefined : refusal(rollout, rivals(caches, rollout, rootNamespace), world);
+  const obstacle = isLeaving ? undefined : refusal(rollout, others, world);
   // a rollback goes on whatever stands in the way, and has to know the scopes of its wave
   const isNeeded = !obstacle || rollout.status?.step?.stage === 'RollingBack';
   const workloads = isNeeded
@@ -95,10 +98,10 @@ async function sought<T extends object>(
 }
 
 /**
- * The rollouts that may want the same scopes, oldest first: those of the same namespace, and those of the root
+ * The rollouts that may want the same scopes, or be waited for, oldest first: those of the same namespace, and those of the root
  * namespace with all.
  */
-function rivals(
+function nearby(
   { rollouts }: Caches,
   { metadata }: Pick<MtlsRollout, 'metadata'>,
   rootNamespace: string,

@@ -7,9 +7,10 @@ import { PODS } from '../cluster/resources.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
-import type { ClusterSight, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
+import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved } from '../rollout/exceptions.ts';
 import { reachOf } from '../rollout/moves.ts';
+import { lastLook } from '../rollout/probeRounds.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { Situation } from '../rollout/situation.ts';
 import { countedSince } from '../rollout/stages/shadowing.ts';
@@ -27,13 +28,16 @@ export interface Observer {
 /** For the default set. */
 const TIMEOUT_MS = 30_000;
 
-/** Every probe of the rollout that takes part in this kind of round looks once. Never rejects but for the signal. */
+/**
+ * Every probe of the rollout that takes part in this kind of round looks once; undefined: none of them is done. Never
+ * rejects but for the signal.
+ */
 export async function observe(
   observer: Observer,
   input: Input,
   due: { kind: RoundKind; step: StepStatus; names: ReadonlySet<string> | undefined },
   signal: AbortSignal,
-): Promise<Round> {
+): Promise<Round | undefined> {
   const { kind, step, names } = due;
   const { rollout, world, metrics } = input;
   // not what the step names: a namespace that was made anew since is no part of it any more
@@ -49,6 +53,8 @@ export async function observe(
     countedSince: countedSince(situation, states),
     pods: podReader(observer.client, world, signal),
     exempt: exemptOnceMoved(rollout, states, world),
+    timeoutMs: TIMEOUT_MS,
+    turn: step.since,
     signal,
   };
   const { probes: specs } = rollout.spec;
@@ -57,21 +63,29 @@ export async function observe(
     preset: observer.preset,
     metrics,
     cluster: observer.cluster,
-    namespace: rollout.metadata.namespace,
+    author: rollout.metadata,
   };
   const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
   );
   const timeouts = new Map(specs.map(({ name, timeout }) => [name, parseDuration(timeout)]));
-  const observations = await Promise.all(
-    probes.map(probe => observedInTime(probe, look, timeouts.get(probe.name) ?? TIMEOUT_MS, observer.clock)),
-  );
+  const looks = probes.map(probe => {
+    const timeoutMs = timeouts.get(probe.name) ?? TIMEOUT_MS;
+    const turn = lastLook(rollout.status ?? {}, step, probe.name)?.at ?? step.since;
+    const own = { ...look, timeoutMs, turn: `${kind} ${turn}` };
+    return 'observeOn' in probe ? observed(probe, own) : observedInTime(probe, own, observer.clock);
+  });
+  const observations = (await Promise.all(looks)).filter(observation => observation !== undefined);
   signal.throwIfAborted();
-  return { kind, at: observer.clock.now(), observations };
+  const isUnderWay = observations.length === 0 && probes.length > 0;
+  return isUnderWay
+    ? undefined
+    : { kind, at: observer.clock.now(), scopes: states.map(({ key }) => key), observations };
 }
 
 /** A look that takes too long is an Error, and is broken off. */
-async function observedInTime(probe: Probe, look: Look, timeoutMs: number, clock: Clock): Promise<Observation> {
+async function observedInTime(probe: Probe, look: Look, clock: Clock): Promise<Observation | undefined> {
+  const { timeoutMs } = look;
   const [late, done] = [new AbortController(), new AbortController()];
   const timer = clock.wait(timeoutMs, AbortSignal.any([done.signal, look.signal])).then((): Observation => {
     if (!done.signal.aborted) late.abort(new Error('the look took too long'));
@@ -89,9 +103,9 @@ async function observedInTime(probe: Probe, look: Look, timeoutMs: number, clock
 }
 
 /** What a probe could not even try to see is an Error of that probe, and of nothing else. */
-async function observed(probe: Probe, look: Look): Promise<Observation> {
+async function observed(probe: Probe | LongProbe, look: Look): Promise<Observation | undefined> {
   try {
-    return await probe.observe(look);
+    return await ('observeOn' in probe ? probe.observeOn(look) : probe.observe(look));
   } catch (error) {
     const message = bounded(`could not look: ${error instanceof Error ? error.message : String(error)}`);
     return { name: probe.name, verdict: 'Error', value: '', samples: 0, message, at: timestamp(look.now) };

@@ -21,7 +21,7 @@ import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
 import { clusterSight } from './clusterSight.ts';
-import { concerned, keysOf } from './concerned.ts';
+import { concerned, dependents, keysOf } from './concerned.ts';
 import { HazardWatch } from './hazardWatch.ts';
 import { measured, sourcesOf } from './measures.ts';
 import { OutsideWatch } from './outside.ts';
@@ -119,8 +119,10 @@ export class MtlsRolloutOperator extends BaseOperator {
   #wake(event: ResourceEvent): void {
     const { kind, namespace = '', name } = event.meta;
     const isOwn = kind === KIND;
-    if (isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name)) return;
-    const keys = concerned(event, this.#caches.rollouts.cache, this.#rootNamespace ?? '');
+    const rollouts = this.#caches.rollouts.cache;
+    const isEcho = isOwn && event.type === ResourceEventType.Modified && this.#reconciler?.isEcho(namespace, name);
+    // what this process has written itself is news only for those that wait for it
+    const keys = isEcho ? dependents(namespace, name, rollouts) : concerned(event, rollouts, this.#rootNamespace ?? '');
     for (const key of keys) {
       if (isOwn && key === `${namespace}/${name}`) this.#queue.add(key);
       else this.#hurry(key);
@@ -133,7 +135,7 @@ export class MtlsRolloutOperator extends BaseOperator {
 
   /** Waits for what decisions need, then for leadership, then opens the queue. */
   async #begin(): Promise<void> {
-    const { rollouts, namespaces, policies, rules } = this.#caches;
+    const { rollouts, namespaces, policies, rules, freeze } = this.#caches;
     const { signal } = this.stopping;
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
@@ -148,8 +150,8 @@ export class MtlsRolloutOperator extends BaseOperator {
       this.#enqueueAll();
       this.#queue.start();
       await this.#reconciler.sweep();
-      // where policies or rules were not served at first, something may wait for them
-      for (const { synced } of [policies, rules])
+      // where policies or rules were not served at first, or nobody could tell of a freeze, something may wait for them
+      for (const { synced } of [policies, rules, freeze])
         synced.then(
           () => this.#enqueueAll(),
           () => undefined,
@@ -173,7 +175,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       clock,
       rootNamespace,
       sight,
-      cluster: clusterSight(this.client, clock),
+      cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({

@@ -125,8 +125,8 @@ export class Reconciler {
   async #withRound(input: Input, due: NonNullable<ReturnType<typeof roundDue>>): Promise<Input> {
     const { namespace, name } = input.rollout.metadata;
     const round = await observe(this.#options, input, due, this.#options.signal);
-    this.#options.meter.observed(namespace, name, round.observations);
-    return { ...input, round, now: this.#options.clock.now() };
+    if (round) this.#options.meter.observed(namespace, name, round.observations);
+    return { ...input, ...(round ? { round } : {}), now: this.#options.clock.now() };
   }
 
   /** The status goes first: intent is recorded before it is acted on, and a process that no longer leads fails here. */

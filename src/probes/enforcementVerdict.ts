@@ -122,7 +122,7 @@ function judgeDoor({ pod, port, found }: Door, round: RoundKind): ScopeFinding {
 
 function verdictOf(found: Found, round: RoundKind): Finding['verdict'] {
   if (found === 'Strict') return 'Healthy';
-  // inferred from resets, which is enough to go on waiting for STRICT, but not enough to roll back
-  const isOpen = found === 'Open' || (found === 'Permissive' && round !== 'Soak');
+  // inferred from resets, which is enough to go on waiting for STRICT, but not enough to roll back, nor for an alarm
+  const isOpen = found === 'Open' || (found === 'Permissive' && round === 'Enforcement');
   return isOpen ? 'Unhealthy' : 'NoData';
 }

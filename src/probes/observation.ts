@@ -11,6 +11,8 @@ export interface Finding {
   samples: number;
   /** One sentence: what was seen, where, and what to do if it is not well. */
   message: string;
+  /** When the look began, in ms since the epoch, where that was in a round before this one. */
+  began?: number;
 }
 
 const MAX_VALUE = 128;
@@ -18,16 +20,30 @@ const MAX_MESSAGE = 1024;
 const WORST_FIRST: readonly Verdict[] = ['Unhealthy', 'Error', 'NoData', 'Healthy'];
 
 /** Looks once. Whatever goes wrong while looking is the verdict Error: a probe never fails its caller. */
-export async function observe(name: string, look: Look, find: () => Promise<Finding>): Promise<Observation> {
+export async function observe(name: string, look: Look, find: () => Promise<Finding>): Promise<Observation>;
+/** The same for a probe that goes on: undefined while it is not done. */
+export async function observe(
+  name: string,
+  look: Look,
+  find: () => Promise<Finding | undefined>,
+): Promise<Observation | undefined>;
+export async function observe(
+  name: string,
+  look: Look,
+  find: () => Promise<Finding | undefined>,
+): Promise<Observation | undefined> {
   const finding = await find().catch((error: unknown) => couldNotLook(error, look.signal));
-  return {
-    name,
-    verdict: finding.verdict,
-    value: clip(finding.value, MAX_VALUE),
-    samples: Number.isFinite(finding.samples) ? Math.max(0, finding.samples) : 0,
-    message: clip(finding.message, MAX_MESSAGE),
-    at: new Date(look.now).toISOString(),
-  };
+  return (
+    finding && {
+      name,
+      verdict: finding.verdict,
+      value: clip(finding.value, MAX_VALUE),
+      samples: Number.isFinite(finding.samples) ? Math.max(0, finding.samples) : 0,
+      message: clip(finding.message, MAX_MESSAGE),
+      // a clock that went back must not put a look into the future
+      at: new Date(Math.min(look.now, finding.began ?? look.now)).toISOString(),
+    }
+  );
 }
 
 function couldNotLook(error: unknown, signal: AbortSignal): Finding {

@@ -6,6 +6,7 @@ import type { Pod } from '../istio/objects.ts';
 import type { Exempt } from '../rollout/exceptions.ts';
 import type { Scope } from '../rollout/scope.ts';
 import type { RoundKind } from '../rollout/world.ts';
+import type { Author, ProbeJob } from './jobObject.ts';
 
 /** What a probe may look at. Times are milliseconds since the epoch. */
 export interface Look {
@@ -24,6 +25,10 @@ export interface Look {
   pods(scope: Scope): Promise<Pod[]>;
   /** What of a pod stays as it is although the scope moves. */
   exempt(scope: Scope, pod: Pod): Exempt;
+  /** A look that takes longer is an Error. */
+  timeoutMs: number;
+  /** Tells this look of the probe from every other, also after a crash; the same until there is an observation. */
+  turn: string;
   signal: AbortSignal;
 }
 
@@ -33,6 +38,12 @@ export interface Probe {
   /** The rounds this probe takes part in. */
   readonly rounds: readonly RoundKind[];
   observe(look: Look): Promise<Observation>;
+}
+
+/** One whose look goes on in the rounds to come where one does not suffice. It minds the time-out by itself. */
+export interface LongProbe extends Omit<Probe, 'observe'> {
+  /** Undefined: not done yet. */
+  observeOn(look: Look): Promise<Observation | undefined>;
 }
 
 /** Result of one TLS hello to a port, as a stranger sends it. */
@@ -81,6 +92,19 @@ export interface ClusterSight {
   service(namespace: string, name: string, signal: AbortSignal): Promise<SeenService | undefined>;
   /** What the API server calls. */
   called(signal: AbortSignal): Promise<Called>;
+  jobs: Jobs;
+}
+
+/** Jobs that are made for a look. */
+export interface Jobs {
+  /** Undefined: there is none. */
+  find(namespace: string, name: string, author: Author, signal: AbortSignal): Promise<ProbeJob | undefined>;
+  /** A CronJob; undefined: there is none. */
+  template(namespace: string, name: string, signal: AbortSignal): Promise<unknown>;
+  start(namespace: string, job: object, signal: AbortSignal): Promise<void>;
+  /** With its pods. */
+  remove(job: ProbeJob): Promise<void>;
+  wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** What the API server calls in the cluster, and how it says that aggregated APIs are. */

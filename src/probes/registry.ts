@@ -7,8 +7,10 @@ import { clientErrors } from './clientErrors.ts';
 import { enforcement } from './enforcement.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
+import { job } from './job.ts';
+import type { Author } from './jobObject.ts';
 import { kubernetesApi } from './kubernetesApi.ts';
-import type { ClusterSight, MetricsPreset, Probe, Sight } from './probe.ts';
+import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
@@ -21,8 +23,8 @@ export interface Surroundings {
   /** Whether Prometheus is configured. */
   metrics: boolean;
   cluster: ClusterSight;
-  /** Of the rollout: what its probes name is there unless they say otherwise. */
-  namespace: string;
+  /** The rollout: what its probes name is in its namespace unless they say otherwise. */
+  author: Author;
 }
 
 /** What the other probes of a rollout see. */
@@ -35,7 +37,7 @@ type Builder<K extends ProbeKind> = (
   name: string,
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings & Company,
-) => Probe;
+) => Probe | LongProbe;
 
 /** How each kind is built. */
 const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
@@ -48,9 +50,13 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   ambientDenials: (name, options, { sight }) => ambientDenials(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
-  http: (name, options, { sight, cluster, namespace }) =>
-    http(name, { ...options, namespace: options.namespace ?? namespace }, sight, cluster),
+  http: (name, options, { sight, cluster, author }) => http(name, placed(options, author), sight, cluster),
+  job: (name, options, { cluster, author }) => job(name, placed(options, author), author, cluster.jobs),
 };
+
+function placed<O extends { namespace?: string | undefined }>(options: O, author: Author): O & { namespace: string } {
+  return { ...options, namespace: options.namespace ?? author.namespace };
+}
 
 /** Kinds that read metrics. */
 const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
@@ -63,8 +69,9 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
 
 /**
  * The probes of a spec; none given means the default set, which without Prometheus is what can look without it. A
- * probe that the author named stays, and says Error in each round if it cannot look. */
-export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): Probe[] {
+ * probe that the author named stays, and says Error in each round if it cannot look.
+ */
+export function buildProbes(specs: readonly ProbeSpec[], surroundings: Surroundings): (Probe | LongProbe)[] {
   const chosen =
     specs.length > 0 ? specs : defaultProbes().filter(spec => surroundings.metrics || !METRIC_KINDS.has(kindOf(spec)));
   const denialsCounted = chosen.some(
@@ -93,6 +100,6 @@ function buildProbe<K extends ProbeKind>(
   kind: K,
   options: NonNullable<ProbeSpec[K]>,
   surroundings: Surroundings & Company,
-): Probe {
+): Probe | LongProbe {
   return BUILDERS[kind](name, options, surroundings);
 }

@@ -21,6 +21,7 @@ export function olderClaim(
   const mine = claimOf(rollout, world);
   for (const rival of others) {
     if (rival.metadata.uid === rollout.metadata.uid || !active(rival) || !older(rival, rollout)) continue;
+    if (isRefused(rival, world)) continue;
     const what = overlap(mine, claimOf(rival, world));
     if (what) return { rival, what };
   }
@@ -31,6 +32,12 @@ export function olderClaim(
 function active(rollout: MtlsRollout): boolean {
   if (rollout.metadata.deletionTimestamp !== undefined) return isHeld(rollout);
   return rollout.spec.mode !== 'Plan';
+}
+
+/** What reaches beyond its own namespace from the wrong place is refused, and must not keep others from anything. */
+function isRefused({ metadata, spec }: MtlsRollout, { rootNamespace }: World): boolean {
+  const isFar = spec.target.mesh !== undefined || spec.target.namespaces !== undefined;
+  return isFar !== (metadata.namespace === rootNamespace);
 }
 
 /** Creation times have a resolution of one second; names break the tie. */

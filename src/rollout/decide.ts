@@ -9,6 +9,7 @@ import { driftNow, driftTransitions, nextForgottenAt, withWrites } from './drift
 import { dueTransitions, nextDueAt } from './dueExceptions.ts';
 import { finalizerFor, isDeparting } from './finalizer.ts';
 import { suspended } from './gates.ts';
+import { guardDue, guarded, nextGuardAt } from './guard.ts';
 import type { Move, Onward, Wait } from './move.ts';
 import { inTheWay, told } from './news.ts';
 import { dueIn, nextRoundAt } from './probeRounds.ts';
@@ -62,6 +63,11 @@ export function decide(input: Input): Decision {
     const seen = { ...input.round, observations: probes.filter(({ name }) => names.has(name)) };
     if (status.step) transitions.push(...changesOf(before, seen, status.step));
     status = { ...status, probes };
+    if (input.round.kind === 'Guard') {
+      const { guard, news } = guarded(situation, status, input.round);
+      transitions.push(...news);
+      status = { ...status, guard };
+    }
   }
   for (let moves = 0; moves < LONGEST_CHAIN; moves++) {
     const move = nextMove(situation, status);
@@ -86,7 +92,8 @@ export function roundDue(input: Input): RoundDue | undefined {
   const { spec } = input.rollout;
   const status = sinceNow(input.rollout.status ?? {}, input.now);
   const { step } = status;
-  if (!step || input.obstacle || isDeparting(input) || spec.mode !== 'Enforce' || spec.suspend) return undefined;
+  if (input.obstacle || isDeparting(input) || spec.mode !== 'Enforce' || spec.suspend) return undefined;
+  if (!step) return guardRoundDue(input, status);
   const kind = KINDS[step.stage];
   if (!kind) return undefined;
   // most looks are made before a round is due: the plan need not be worked out for that
@@ -97,6 +104,13 @@ export function roundDue(input: Input): RoundDue | undefined {
   const strict = states.every(state => situation.moved(state));
   if (kind === 'Enforcement' && !(strict && watchesEnforcement(spec))) return undefined;
   return states.length > 0 ? { kind, step, names: dueIn(spec, status, kind, step, input.now) } : undefined;
+}
+
+function guardRoundDue(input: Input, status: Status): RoundDue | undefined {
+  const at = nextGuardAt(input.rollout.spec, status, input.now);
+  if (at === undefined || input.now < at) return undefined;
+  const due = guardDue(new Situation(input), status);
+  return due && { kind: 'Guard', ...due };
 }
 
 function nextMove(situation: Situation, status: Status): Move {

@@ -46,6 +46,7 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
     ...(drift.length > 0 ? { drift } : {}),
+    ...(wait.guard ? { guard: wait.guard } : {}),
     ...(clientRules ? { clientRules } : {}),
     ...(shadows ? { shadows } : {}),
     ...(wait.settlingSince ? { settlingSince: wait.settlingSince } : {}),
@@ -139,7 +140,7 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   const { input } = situation;
   const { trouble } = input;
   const stalled = wait.stalled ?? (trouble?.lasting ? trouble.reason : undefined);
-  const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble;
+  const reached = (wait.phase === 'Completed' || wait.phase === 'Reverted') && !trouble && !stalled;
   const resting = reached || wait.phase === 'Planned' || wait.phase === 'Suspended';
   const reason = inTheWay(input, wait.phase)[0]?.reason ?? wait.stalled ?? wait.phase;
   const wanted: Omit<Condition, 'lastTransitionTime'>[] = [

@@ -4,6 +4,7 @@ import { isCorrection, lastHand } from './drift.ts';
 import { alarmed } from './gates/alerts.ts';
 import { approval } from './gates/approval.ts';
 import { overBudget } from './gates/budget.ts';
+import { dependencies } from './gates/dependencies.ts';
 import { frozen } from './gates/freeze.ts';
 import type { Gate } from './gates/gate.ts';
 import { phaseOf } from './gates/phase.ts';
@@ -18,7 +19,7 @@ import { deadlineOf } from './stages/deadline.ts';
 import { counted, listed, nameOf, timestamp } from './text.ts';
 
 /** In the order in which they are asked: first what somebody has to do, then what comes by itself. */
-const GATES: readonly Gate[] = [frozen, approval, schedule, alarmed, overBudget];
+const GATES: readonly Gate[] = [frozen, dependencies, approval, schedule, alarmed, overBudget];
 
 /** The reason why nothing may tighten now; undefined when every gate is open. */
 export const closedGate: Gate = (situation, step, states) => {

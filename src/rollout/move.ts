@@ -1,5 +1,5 @@
 /** What a stage wants done next: a step onward, or a wait with its reason. */
-import type { Phase, RollbackStatus, StepStatus } from '../api/status.ts';
+import type { Guard, Phase, RollbackStatus, StepStatus } from '../api/status.ts';
 import type { Transition } from './world.ts';
 import type { Write } from './writes.ts';
 
@@ -31,6 +31,8 @@ export interface Wait {
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];
+  /** The guard from now on; absent where there is nothing to watch yet. */
+  guard?: Guard;
   /** What has to be asked before this can be decided. */
   asks?: 'Alerts';
   nextLookAt?: number;

@@ -14,17 +14,23 @@ const NEAR = 0.5;
 /** Rounds that a probe takes part in. */
 export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
   const kind = kindOf(probe);
-  if (probe.when === 'Guard') return [];
   // what STRICT refuses reaches no policy that could count it
   if (probe.plaintextTraffic?.source === 'Shadow') return ['Entry'];
+  if (probe.when === 'Guard') return ['Guard'];
   const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
   const chosen = probe.when ?? PURPOSE[kind];
   if (chosen === 'Entry') return ['Entry'];
-  return chosen === 'Both' ? ['Entry', ...after] : after;
+  const guard: readonly RoundKind[] = probe.when === undefined && guards(probe) ? ['Guard'] : [];
+  return [...(chosen === 'Both' ? (['Entry'] as const) : []), ...after, ...guard];
+}
+
+/** Whether what the probe looks for is asked of everything that is STRICT, and not only of a change. */
+function guards({ enforcement, plaintextTraffic }: ProbeSpec): boolean {
+  return enforcement !== undefined || plaintextTraffic?.source === 'Metrics';
 }
 
 /** Probes of the spec in a kind of round; undefined: the default set, which only the operator knows. */
-function probesIn({ probes }: Pick<Spec, 'probes'>, kind: RoundKind): ProbeSpec[] | undefined {
+export function probesIn({ probes }: Pick<Spec, 'probes'>, kind: RoundKind): ProbeSpec[] | undefined {
   return probes.length === 0 ? undefined : probes.filter(probe => roundsOf(probe).includes(kind));
 }
 
@@ -58,8 +64,14 @@ export function lateness(
   { observations }: Round,
 ): number {
   const began = Math.min(...observations.map(({ at }) => Date.parse(at)));
-  const late = began - nextRoundAt(spec, before, kind, step);
+  const late = began - nextRoundAt(partOf(spec, observations), before, kind, step);
   return late > cadenceOf(spec, kind) * NEAR ? late : 0;
+}
+
+/** The spec without the probes that are not done with their looks. */
+function partOf(spec: Spec, observations: readonly Observation[]): Spec {
+  const done = new Set(observations.map(({ name }) => name));
+  return { ...spec, probes: spec.probes.filter(({ name }) => done.has(name)) };
 }
 
 /** Names of the probes that are due in a round at this time; undefined: all. */

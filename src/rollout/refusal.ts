@@ -1,20 +1,15 @@
 /** What keeps a rollout from acting at all until somebody edits it, or another rollout goes. */
 import type { MtlsRollout } from '../api/resource.ts';
-import { unsupportedFields } from '../api/unsupported.ts';
 import { olderClaim } from './claims.ts';
-import { listed } from './text.ts';
 import type { Obstacle, World } from './world.ts';
 
 export function refusal(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {
-  const placed = misplaced(rollout, world) ?? misplacedException(rollout, world) ?? misplacedProbe(rollout, world);
-  return unsupported(rollout) ?? placed ?? conflicted(rollout, others, world);
-}
-
-function unsupported({ spec }: MtlsRollout): Obstacle | undefined {
-  const fields = unsupportedFields(spec);
-  if (fields.length === 0) return undefined;
-  const message = `${listed(fields, 10)} ${fields.length === 1 ? 'is' : 'are'} not supported by this version of the operator; remove ${fields.length === 1 ? 'it' : 'them'} to begin`;
-  return { reason: 'Unsupported', message, lasting: true };
+  const placed =
+    misplaced(rollout, world) ??
+    misplacedException(rollout, world) ??
+    misplacedDependency(rollout, world) ??
+    misplacedProbe(rollout, world);
+  return placed ?? conflicted(rollout, others, world);
 }
 
 function misplaced({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
@@ -64,12 +59,25 @@ function misplacedException({ metadata, spec }: MtlsRollout, { rootNamespace }: 
 
 function misplacedProbe({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
   if (metadata.namespace === rootNamespace) return undefined;
-  for (const { name, http } of spec.probes) {
-    if (http?.namespace === undefined || http.namespace === metadata.namespace) continue;
-    const message = `probe ${name} names namespace ${http.namespace}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;
+  for (const { name, http, job } of spec.probes) {
+    const named = (http ?? job)?.namespace;
+    if (named === undefined || named === metadata.namespace) continue;
+    const message = `probe ${name} names namespace ${named}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;
     return { reason: 'NotInRootNamespace', message, lasting: true };
   }
   return undefined;
+}
+
+/** Who waits for another rollout learns how it stands: outside the root namespace only those of the own one. */
+function misplacedDependency({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
+  if (metadata.namespace === rootNamespace) return undefined;
+  const far = spec.dependsOn.find(({ namespace }) => namespace !== undefined && namespace !== metadata.namespace);
+  if (!far) return undefined;
+  return {
+    reason: 'NotInRootNamespace',
+    message: `spec.dependsOn names ${far.namespace}/${far.name}, which reaches beyond namespace ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take it out`,
+    lasting: true,
+  };
 }
 
 function conflicted(rollout: MtlsRollout, others: Iterable<MtlsRollout>, world: World): Obstacle | undefined {

@@ -3,6 +3,7 @@ import type { MtlsRollout } from '../api/resource.ts';
 import type { Observation, Status } from '../api/status.ts';
 import type { DestinationRule, Namespace, Service, Workload } from '../istio/objects.ts';
 import type { Policies } from '../istio/policies.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { Findings } from './findings.ts';
 import type { Fronts } from './fronts.ts';
 import type { Outside } from './gates/outside.ts';
@@ -21,6 +22,8 @@ export interface World {
   rules: readonly DestinationRule[] | undefined;
   /** Services by namespace; read only where something is about to leave DISABLE. */
   services: ReadonlyMap<string, readonly Service[]>;
+  /** The rollouts in `spec.dependsOn`; undefined: nobody has looked for them. */
+  dependencies?: Dependencies;
   /** What was found of the scopes at hand, by key; undefined: nobody looks for it. */
   findings?: Findings;
   /** What counts plaintext for this rollout; read only where it has shadows, or may need them. */
@@ -29,13 +32,18 @@ export interface World {
   fronts?: Fronts;
 }
 
-/** What a round of probes is for: evidence before STRICT, whether STRICT is in force, or whether it does harm. */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak';
+/**
+ * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, or whether all
+ * is still well once everything is done.
+ */
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard';
 
 /** One look with every probe that takes part. */
 export interface Round {
   kind: RoundKind;
   at: number;
+  /** Keys of the scopes that were looked at. */
+  scopes: string[];
   observations: Observation[];
 }
 

@@ -59,6 +59,7 @@ describe('parseRollout', () => {
       probes: [],
       analysis: { interval: '30s', successes: 3, failureLimit: 0, progressDeadline: '6h' },
       rollback: { onFailure: 'Rollback', extent: 'Wave', retries: 0, retryAfter: '1h' },
+      dependsOn: [],
       destinationRules: 'Auto',
       adopt: 'Unmanaged',
       drift: 'Report',

@@ -39,6 +39,20 @@ describe('arguments of the plugin', () => {
     assert.deepEqual(call('retry', 'shop', ...flags).connection, connection);
   });
 
+  it('name a wave, and who approves it', () => {
+    const { command, name, wave, by } = call('approve', 'shop', 'core', '--by', 'alice');
+    assert.deepEqual([command, name, wave, by], ['approve', 'shop', 'core', 'alice']);
+    for (const [argv, problem] of [
+      [['approve', 'shop'], 'approve takes the names of a MtlsRollout and of a wave of it'],
+      [['approve', 'shop', 'core', 'edge'], 'approve takes the names of a MtlsRollout and of a wave of it'],
+      [['retry', 'shop', '--by', 'alice'], '--by is for approve, not for retry'],
+    ] as const)
+      assert.deepEqual(
+        'problem' in parseCall([...argv]) && (parseCall([...argv]) as { problem: string }).problem,
+        problem,
+      );
+  });
+
   it('name files in every way, also more than once', () => {
     for (const argv of [
       ['-f', 'a', '-f', '-'],
@@ -71,11 +85,11 @@ describe('arguments of the plugin', () => {
   });
 
   const refused: [argv: string, problem: string][] = [
-    ['', 'a command is missing: one of status, describe, hazards, plan, retry, suspend, resume'],
-    ['stauts', 'unknown command "stauts": use one of status, describe, hazards, plan, retry, suspend, resume'],
+    ['', 'a command is missing: one of status, describe, hazards, plan, approve, retry, suspend, resume'],
+    ['stauts', 'unknown command "stauts": use one of status, describe, hazards, plan, approve, retry, suspend, resume'],
     [
       'constructor',
-      'unknown command "constructor": use one of status, describe, hazards, plan, retry, suspend, resume',
+      'unknown command "constructor": use one of status, describe, hazards, plan, approve, retry, suspend, resume',
     ],
     ['describe a b', 'describe takes one name, not 2'],
     ['status a', 'status takes no name: "describe NAME" shows where a rollout stands'],

@@ -175,13 +175,13 @@ Note: the operator has not looked at this rollout yet, so whether it knows a Pro
 
   it('plans nothing for a rollout that is refused', () => {
     const mesh = shop();
-    mesh.obstacle = { reason: 'Unsupported', message: 'spec.schedule is not supported', lasting: true };
+    mesh.obstacle = { reason: 'Conflicted', message: 'MtlsRollout shop/other is older', lasting: true };
     const report = planned(mesh);
     assert.ok(!isClean(report));
     assert.deepEqual(planLines(report, false, undefined), [
       'MtlsRollout istio-system/shop',
       '',
-      'Refused  Unsupported: spec.schedule is not supported',
+      'Refused  Conflicted: MtlsRollout shop/other is older',
       '',
       'Nothing is planned until this is resolved.',
     ]);

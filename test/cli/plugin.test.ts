@@ -324,6 +324,71 @@ email      Deployment/sender  8080  none, no proxy  -           none        1 (t
     });
   });
 
+  describe('approve', () => {
+    const GATED = { ...SHOP, strategy: { waves: [{ ...SHOP.strategy!.waves![0]!, approval: 'Required' as const }] } };
+    const given = () => stored()?.metadata.annotations?.['mtlsrollout.io/approve'];
+    const wave = (plan: string) => ({ name: 'leaf', phase: 'Pending' as const, done: 1, total: 2, plan });
+    let plan = '';
+
+    beforeEach(async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', GATED));
+      const { out } = await scene.run('plan', 'shop', '-n', ROOT, '-o', 'json');
+      plan = (JSON.parse(out) as { waves: { plan: string }[] }).waves[0]!.plan;
+      scene.cluster.put(rollout(ROOT, 'shop', GATED, { waves: [wave(plan)] }));
+    });
+
+    it('annotates the plan that the operator has seen, and says how much it is', async () => {
+      const { code, out, err } = await scene.run('approve', 'shop', 'leaf', '-n', ROOT, '--by', 'alice');
+      assert.deepEqual([code, err], [0, '']);
+      assert.equal(
+        out,
+        `MtlsRollout istio-system/shop: alice approves wave leaf, plan ${plan}: 2 scopes, of which 1 to move, with 1 object to change\n`,
+      );
+      assert.equal(given(), `leaf=${plan} by alice`);
+      const again = await scene.run('approve', 'shop', 'leaf', '-n', ROOT, '--by', 'bob');
+      assert.equal(again.out, `wave leaf: plan ${plan} was approved by alice already; nothing was changed\n`);
+    });
+
+    it('refuses a plan that is not the one of the status', async () => {
+      scene.cluster.put(rollout(ROOT, 'shop', GATED, { waves: [wave('00000000')] }));
+      const { code, err } = await scene.run('approve', 'shop', 'leaf', '-n', ROOT, '--by', 'alice');
+      assert.equal(code, 1);
+      assert.match(
+        err,
+        new RegExp(`^error: wave leaf is ${plan} now, and the operator's last look gave 00000000: nothing`),
+      );
+      assert.equal(given(), undefined);
+    });
+
+    it('looks again when something came in between', async () => {
+      let left = 1;
+      scene.intercept = (request, proceed) => {
+        if (request.method === 'PATCH' && left-- > 0)
+          scene.cluster.put(rollout(ROOT, 'shop', GATED, { waves: [wave('00000000')] }));
+        return proceed();
+      };
+      const { code, err } = await scene.run('approve', 'shop', 'leaf', '-n', ROOT, '--by', 'alice');
+      assert.deepEqual([code, given()], [1, undefined]);
+      assert.match(err, /nothing is approved/);
+    });
+
+    for (const [what, args, problem] of [
+      [
+        'a wave that needs none',
+        ['approve', 'shop', 'rest', '--by', 'alice'],
+        /wave rest needs no approval; .* leaf does/,
+      ],
+      ['a name that the annotation cannot hold', ['approve', 'shop', 'leaf', '--by', 'a, b'], /--by must be/],
+      ['nobody', ['approve', 'shop', 'leaf'], /does not say who you are: say it with --by/],
+    ] as const)
+      it(`refuses ${what}`, async () => {
+        const { code, err } = await scene.run(...args, '-n', ROOT);
+        assert.equal(code, 1);
+        assert.match(err, problem);
+        assert.equal(given(), undefined);
+      });
+  });
+
   it('suspend and resume set spec.suspend, once', async () => {
     scene.cluster.put(rollout(ROOT, 'shop', SHOP));
     const held = await scene.spawn('suspend', 'shop', '-n', ROOT);

@@ -106,7 +106,12 @@ describe('client', () => {
         `DELETE ${PATH}/a`,
         null,
         'application/json',
-        { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'u', resourceVersion: '7' } },
+        {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          preconditions: { uid: 'u', resourceVersion: '7' },
+          propagationPolicy: 'Background',
+        },
       ],
     ]);
   });

@@ -46,4 +46,10 @@ describe('the page on gates', () => {
     mesh.annotate('mtlsrollout.io/approve', `core=${hash} by alice`);
     mesh.untilPhase('Completed');
   });
+
+  it('shows what a rollout says that waits for another', () => {
+    const { mesh, quotes } = exampleOf('## dependsOn', ['ad', 'cart']);
+    mesh.step();
+    assert.deepEqual(quotes, [mesh.status.message]);
+  });
 });

@@ -1,4 +1,4 @@
-/** Lists in the documentation are complete: reasons, configuration keys, flags, probes, and what is not built. */
+/** Lists in the documentation are complete: reasons, configuration keys, flags and probes. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
@@ -104,15 +104,12 @@ describe('the table of settings', () => {
   });
 });
 
-const UNBUILT = tableRows(sectionOf(pageAt('README.md'), '## What is built, and what is not'));
-
 describe('the list of probes', () => {
   const page = pageAt('docs/probes.md');
   const schema = buildCrd().spec.versions[0]?.schema.openAPIV3Schema;
   const kinds = Object.keys(schema?.properties?.['spec']?.properties?.['probes']?.items?.properties ?? {});
-  const unbuilt = new Set(UNBUILT.flatMap(([field = '']) => codesIn(field)));
   const kindless = ['name', ...Object.keys(look)];
-  const built = kinds.filter(kind => !kindless.includes(kind) && !unbuilt.has(`spec.probes[].${kind}`));
+  const built = kinds.filter(kind => !kindless.includes(kind));
 
   it('has a row and a section for each kind that is built, and no other', () => {
     assert.ok(built.length >= 5);
@@ -121,18 +118,6 @@ describe('the list of probes', () => {
     );
     assert.deepEqual(listed.filter(kind => kinds.includes(kind)).toSorted(), built.toSorted());
     for (const kind of built) assert.ok(sectionOf(page, `## ${kind}`).length > 100, kind);
-  });
-});
-
-describe('the list of what is not built', () => {
-  it('names every field that is refused, and no other', () => {
-    const named = UNBUILT.flatMap(([field = '']) => codesIn(field).map(code => code.split(':')[0] ?? ''));
-    const source = readFileSync('src/api/unsupported.ts', 'utf8');
-    const refused = [...source.matchAll(/, ['`]((?:spec|\$\{path\})\.[^'`]+)['`]\]/g)].map(([, path = '']) =>
-      path.replace('${path}', 'spec.probes[]').replace('[${index}]', '[]'),
-    );
-    assert.ok(refused.length > 0 || !source.includes("'spec."));
-    assert.deepEqual(named.toSorted(), refused.toSorted());
   });
 });
 

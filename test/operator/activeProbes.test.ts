@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { SpecInput } from '../../src/api/schema.ts';
 import type { HttpRequest } from '../../src/probes/probe.ts';
+import type { KubeObject } from '../../src/sim/server/value.ts';
 import { Bench } from './harness.ts';
 import { PORT, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
 
@@ -107,4 +108,125 @@ describe('a rollout with the probe kubernetesApi', () => {
     assert.equal(seen?.value, 'no calls');
     it.end();
   });
+});
+
+describe('a rollout with the probe job', () => {
+  const JOB_API = 'batch/v1';
+  const probe: ProbeInput = { name: 'smoke', timeout: '1m', job: { cronJob: 'smoke-test', namespace: 'cart' } };
+  const cronJob = {
+    apiVersion: JOB_API,
+    kind: 'CronJob',
+    metadata: { name: 'smoke-test', namespace: 'cart', annotations: { 'mtlsrollout.io/probe': 'true' } },
+    spec: {
+      schedule: '0 0 1 1 *',
+      suspend: true,
+      jobTemplate: {
+        metadata: { labels: { team: 'shop' } },
+        spec: { backoffLimit: 0, template: { spec: { restartPolicy: 'Never', containers: [{ name: 'test' }] } } },
+      },
+    },
+  };
+  const jobsOf = (it: Bench) => it.cluster.list(JOB_API, 'Job', 'cart');
+
+  /** What the Job controller of a cluster does: every Job ends like this after a while, unless it is gone by then. */
+  function control(it: Bench, afterMs: number, status: object): KubeObject[] {
+    const made: KubeObject[] = [];
+    it.cluster.subscribe(({ table, verb, object }) => {
+      if (table !== 'jobs.batch' || verb !== 'create') return;
+      made.push(object);
+      void it.clock.wait(afterMs).then(() => {
+        const { namespace = '', name } = object.metadata;
+        const now = it.cluster.get(JOB_API, 'Job', namespace, name);
+        if (now) it.cluster.put({ ...now, status });
+      });
+    });
+    return made;
+  }
+  const ended = (type: string, more: object = {}) => ({ conditions: [{ type, status: 'True', ...more }] });
+
+  it('completes when each look has had a Job of its own that succeeded, and leaves none behind', async () => {
+    const it = bench(probe, [cronJob]);
+    const made = control(it, 12_000, ended('Complete'));
+    await it.start();
+    await it.untilPhase('Completed');
+    assert.ok(made.length >= 2, `${made.length} Jobs`);
+    assert.equal(new Set(made.map(({ metadata }) => metadata.name)).size, made.length);
+    assert.deepEqual(jobsOf(it), []);
+    const { labels, annotations } = made[0]!.metadata;
+    assert.deepEqual(labels, { team: 'shop', 'app.kubernetes.io/managed-by': 'mtls-rollout' });
+    assert.match(annotations?.['mtlsrollout.io/rollout'] ?? '', /^istio-system\/shop\//);
+    it.end();
+  });
+
+  it('goes on with the other probes while a Job runs, and its time is no gap in the soak', async () => {
+    const it = bench(probe, [cronJob]);
+    control(it, 45_000, ended('Complete'));
+    await it.start();
+    await it.untilPhase('Soaking');
+    const since = it.status().step?.since;
+    await it.clock.advance(40_000);
+    const ready = it.status().probes?.find(({ name }) => name === 'ready');
+    assert.ok(it.clock.now() - Date.parse(ready!.at) < 15_000, `ready looked at ${ready?.at}`);
+    assert.equal(it.status().step?.since, since);
+    assert.equal(jobsOf(it).length, 1);
+    await it.untilPhase('Completed');
+    it.end();
+  });
+
+  it('rolls back when a Job fails, which stays for its logs', async () => {
+    const it = bench(probe, [cronJob]);
+    control(it, 3_000, ended('Failed', { reason: 'BackoffLimitExceeded', message: 'Job has reached the limit' }));
+    await it.start();
+    await it.untilPhase('RolledBack');
+    assert.match(it.status().message ?? '', /probe smoke: Job cart\/smoke-\w+ failed \(BackoffLimitExceeded: Job has/);
+    assert.equal(jobsOf(it).length, 1);
+    it.end();
+  });
+
+  it('is an Error when a Job takes too long, which is deleted, and holds', async () => {
+    const it = bench(probe, [cronJob]);
+    const made = control(it, 3_600_000, {});
+    await it.start();
+    await it.untilPhase('Soaking');
+    await it.clock.advance(80_000);
+    assert.match(it.status().message ?? '', /probe smoke says Error: Job .* was not done within 1m and was ended/);
+    assert.equal(it.cluster.get(JOB_API, 'Job', 'cart', made[0]!.metadata.name), undefined);
+    assert.equal(it.status().phase, 'Soaking');
+    it.end();
+  });
+
+  it('finds the Job that runs when the operator starts anew', async () => {
+    const it = bench(probe, [cronJob]);
+    const made = control(it, 20_000, ended('Complete'));
+    const first = await it.start();
+    await it.clock.runUntil(() => made.length === 1, 600_000);
+    await it.clock.advance(2_000);
+    first.kill();
+    await it.start('second');
+    await it.clock.runUntil(() => it.status().probes?.some(({ name }) => name === 'smoke') === true, 120_000);
+    const seen = it.status().probes?.find(({ name }) => name === 'smoke');
+    assert.equal(seen?.verdict, 'Healthy');
+    assert.ok(seen.message.includes(made[0]!.metadata.name), seen.message);
+    await it.untilPhase('Completed');
+    it.end();
+  });
+
+  const hindered: [string, object[], RegExp][] = [
+    ['there is no CronJob', [], /there is no CronJob cart\/smoke-test: make one with `suspend: true`/],
+    [
+      'the CronJob does not consent',
+      [{ ...cronJob, metadata: { ...cronJob.metadata, annotations: {} } }],
+      /CronJob cart\/smoke-test does not say that rollouts may run it: annotate it with mtlsrollout\.io\/probe/,
+    ],
+  ];
+  for (const [what, more, says] of hindered)
+    it(`holds, and runs nothing, where ${what}`, async () => {
+      const it = bench(probe, more);
+      await it.start();
+      await it.untilPhase('Soaking');
+      await it.clock.advance(60_000);
+      assert.match(it.status().message ?? '', says);
+      assert.deepEqual(jobsOf(it), []);
+      it.end();
+    });
 });

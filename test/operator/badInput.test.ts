@@ -93,15 +93,6 @@ const CASES: Case[] = [
     message: /spec.target.namespace means istio-system, the mesh root namespace.*use spec.target.mesh or/,
   },
   {
-    what: 'fields that are not supported',
-    objects: [rollout({ ...waves(SMALL_SHOP), drift: 'Correct' })],
-    waitingOn: 'Unsupported',
-    condition: 'Stalled',
-    reason: 'Unsupported',
-    message: /^spec.drift is not supported by this version.*; remove it to begin$/,
-    mend: bench => bench.cluster.put(SHOP),
-  },
-  {
     what: 'a spec that came past the schema',
     options: { isLax: true },
     objects: [rollout({ target: { namespace: {}, mesh: {} }, analysis: { interval: 'soon' } })],

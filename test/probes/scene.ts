@@ -45,15 +45,19 @@ export function look(pods: Pod[], given: Partial<Look> = {}): Look {
     pods: scope =>
       Promise.resolve(pods.filter(({ namespace }) => scope.kind === 'Mesh' || namespace === scope.namespace)),
     exempt: () => [],
+    timeoutMs: 30_000,
+    turn: 'first',
     signal: AbortSignal.timeout(30_000),
     ...given,
   };
 }
 
 /** An API server that nobody may ask. */
+const unasked = () => Promise.reject(new Error('no question to the API server expected'));
 export const blindCluster: ClusterSight = {
-  service: () => Promise.reject(new Error('no question to the API server expected')),
-  called: () => Promise.reject(new Error('no question to the API server expected')),
+  service: unasked,
+  called: unasked,
+  jobs: { find: unasked, template: unasked, start: unasked, remove: unasked, wait: unasked },
 };
 
 export interface Asked {

@@ -25,7 +25,7 @@ const files = readdirSync('config', { recursive: true, encoding: 'utf8' })
   .filter(file => file.endsWith('.yaml'))
   .map(file => join('config', file));
 /** Not part of the installation: for whoever asks for what needs it. */
-const OPTIONAL = [join('config', 'rbac', 'shadow.yaml')];
+const OPTIONAL = ['jobs.yaml', 'shadow.yaml'].map(file => join('config', 'rbac', file));
 const read = (file: string) => loadAll(readFileSync(file, 'utf8')) as Manifest[];
 const manifests = files.filter(file => !/settings|kustomization/.test(file)).flatMap(read);
 const rulesOf = (these: readonly Manifest[]) =>
@@ -111,9 +111,9 @@ describe('permissions', () => {
     ]);
   });
 
-  it('let policies in dry run be made and deleted where somebody asks for that, and never changed', () => {
+  it('let Jobs and policies in dry run be made and deleted where somebody asks for that, and never changed', () => {
     const given = optional.map(({ resources, verbs }) => [...resources, ...verbs].join(' '));
-    assert.deepEqual(given, ['authorizationpolicies list create delete']);
+    assert.deepEqual(given, ['cronjobs get', 'jobs get create delete', 'authorizationpolicies list create delete']);
   });
 
   it('reach the ConfigMaps of the control plane and the one that freezes only, and let every kind of an inventory be listed', () => {

@@ -96,11 +96,11 @@ const probes = fc.constantFrom<SpecInput['probes'][]>([], [{ name: 'plain', plai
 const destinationRules = fc.constantFrom('Auto' as const, 'Auto' as const, 'Always' as const, 'Never' as const);
 const shared = {
   times: schedule,
-  drift: fc.constantFrom('Report' as const, 'Correct' as const),
   analysis,
   rollback,
   probes,
   destinationRules,
+  drift: fc.constantFrom('Report' as const, 'Correct' as const),
   preflight: accept.map(taken => ({ accept: taken })),
 };
 
@@ -199,7 +199,7 @@ export function events(others: boolean): fc.Arbitrary<Event[]> {
     {
       arbitrary: fc.record({
         kind: fc.constant('judge' as const),
-        round: fc.constantFrom('Entry' as const, 'Enforcement' as const, 'Soak' as const),
+        round: fc.constantFrom('Entry' as const, 'Enforcement' as const, 'Soak' as const, 'Guard' as const),
         verdict: fc.constantFrom(
           'Healthy' as const,
           'Healthy' as const,

@@ -28,6 +28,7 @@ import type {
   Trouble,
   World,
 } from '../../src/rollout/world.ts';
+import { dependenciesOf } from '../../src/rollout/dependencies.ts';
 import { disabledNamespaces } from '../../src/rollout/targets.ts';
 import type { PolicyObject, Write } from '../../src/rollout/writes.ts';
 import { mergePatch } from '../../src/rollout/mergePatch.ts';
@@ -41,6 +42,8 @@ export type Judge = (kind: RoundKind, scopes: string[], now: number, probe: stri
 export class TestMesh {
   readonly namespaces: Namespace[] = [];
   readonly workloads: Workload[] = [];
+  /** Rollouts beside this one. */
+  others: MtlsRollout[] = [];
   readonly policies = new Map<string, PeerAuthentication>();
   readonly rules = new Map<string, DestinationRule>();
   readonly authorizations = new Map<string, AuthorizationPolicy>();
@@ -97,6 +100,7 @@ export class TestMesh {
       workloads: [...this.workloads],
       rules: this.seesRules ? [...this.rules.values()] : undefined,
       services: this.#servicesRead(),
+      dependencies: dependenciesOf(this.rollout, this.others),
       shadows: this.shadowsProblem
         ? { policies: [], problem: this.shadowsProblem }
         : { policies: [...this.authorizations.values()] },
@@ -310,6 +314,6 @@ export class TestMesh {
       const verdict = this.judge(kind, scopes, this.now, name);
       return { name, verdict, value: '', samples: 1, message: `${kind} is ${verdict}`, at };
     });
-    return { kind, at: this.now, observations };
+    return { kind, at: this.now, scopes, observations };
   }
 }

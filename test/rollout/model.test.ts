@@ -17,6 +17,8 @@ function campaign(given: Setting, list: Event[]): WatchedMesh {
 
 /** Nothing will happen any more without somebody's doing. */
 function rests({ mesh: { status } }: WatchedMesh): boolean {
+  // what the guard has found stays until it has looked again
+  if (status.phase === 'Completed' && (status.guard?.findings.length ?? 0) > 0) return false;
   if (status.phase === 'RolledBack') return status.rollback?.retryAt === undefined;
   const stalled = status.conditions?.find(({ type }) => type === 'Stalled');
   return (

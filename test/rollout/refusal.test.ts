@@ -73,16 +73,6 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 
-  it('for fields that this version does not do, by their names', () => {
-    const probes = [{ name: 'p', plaintextTraffic: { source: 'Shadow' as const } }];
-    const refused = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
-    assert.equal(refused?.reason, 'Unsupported');
-    assert.equal(
-      refused.message,
-      'spec.probes[0].plaintextTraffic.source is not supported by this version of the operator; remove it to begin',
-    );
-  });
-
   it('in no other place', () => {
     assert.equal(refusal(rollout(1, ROOT, { mesh: {} }), [], world), undefined);
     assert.equal(refusal(rollout(1, 'cart', { namespace: {} }), [], world), undefined);
@@ -128,6 +118,12 @@ describe('of two rollouts that want the same', () => {
       rollout(1, 'cart', workloads({ app: 'a' })),
       rollout(2, 'cart', workloads({ app: 'b' })),
     ],
+    [
+      'of which one is refused, for it reaches beyond its namespace',
+      rollout(1, 'cart', { mesh: {} }),
+      rollout(2, ROOT, { mesh: {} }),
+    ],
+    ['of which one is refused, for its place', rollout(1, ROOT, { namespace: {} }), rollout(2, ROOT, { mesh: {} })],
     ['of which one is only a plan', rollout(1, ROOT, { mesh: {} }, { mode: 'Plan' }), rollout(2, ROOT, { mesh: {} })],
   ] as const)
     it(`${why} none is in the way`, () => assert.equal(refusal(younger, [older], world), undefined));
@@ -136,6 +132,11 @@ describe('of two rollouts that want the same', () => {
     const older = rollout(1, ROOT, { mesh: {} });
     older.metadata.deletionTimestamp = '2026-11-22T10:00:00Z';
     assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world), undefined);
+  });
+
+  it('one that is Completed still is', () => {
+    const older: MtlsRollout = { ...rollout(1, ROOT, { mesh: {} }), status: { phase: 'Completed' } };
+    assert.equal(refusal(rollout(2, ROOT, { mesh: {} }), [older], world)?.reason, 'Conflicted');
   });
 
   it('names decide where they are of one age', () => {

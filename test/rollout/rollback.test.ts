@@ -76,7 +76,7 @@ describe('a rollback', () => {
       (mesh: TestMesh) => mesh.edit({ mode: 'Plan' }),
       (mesh: TestMesh) => mesh.edit({ target: { namespaces: { names: ['e'] } } }),
       (mesh: TestMesh) => {
-        mesh.obstacle = { reason: 'Unsupported', message: 'x', lasting: true };
+        mesh.obstacle = { reason: 'Conflicted', message: 'x', lasting: true };
       },
     ]) {
       const mesh = meshIn('Soaking');

@@ -117,6 +117,7 @@ describe('status', () => {
       Array.from({ length: count }, (_, n) => ({ name: `p${from + n}`, plaintextTraffic: {} }));
     const round = (names: { name: string }[]) => ({
       kind: 'Entry' as const,
+      scopes: [],
       at: mesh.now,
       observations: names.map(({ name }) => ({
         name,
@@ -148,6 +149,7 @@ describe('status', () => {
     const mesh = meshIn('Soaking');
     const round = {
       kind: 'Soak' as const,
+      scopes: [],
       at: mesh.now + 30_000,
       observations: [
         {

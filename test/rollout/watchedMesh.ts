@@ -32,7 +32,12 @@ export class WatchedMesh {
   readonly touched = new Set<string>();
   /** DestinationRules as other hands left them. */
   readonly rules = new Map<string, DestinationRule['spec']>();
-  readonly #verdicts: Record<RoundKind, Verdict> = { Entry: 'Healthy', Enforcement: 'Healthy', Soak: 'Healthy' };
+  readonly #verdicts: Record<RoundKind, Verdict> = {
+    Entry: 'Healthy',
+    Enforcement: 'Healthy',
+    Soak: 'Healthy',
+    Guard: 'Healthy',
+  };
   #look: number | undefined;
   #retries = 0;
   readonly #gates = new Gates();
@@ -196,7 +201,7 @@ export class WatchedMesh {
     const counts = round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing';
     const healthy = counts && round.observations.every(({ verdict }) => verdict === 'Healthy');
     if (counts) this.#row = healthy ? this.#row + 1 : 0;
-    const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired'];
+    const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired', 'CorrectionUndone'];
     for (const { reason } of transitions) {
       // what was looked for when a gate had opened is the first of a new row
       if (anew.includes(reason)) this.#row = reason === 'StepResumed' && healthy ? 1 : 0;

@@ -9,9 +9,12 @@ export const look = {
     .enum(['Entry', 'Soak', 'Both', 'Guard'])
     .optional()
     .describe(
-      'Before STRICT, after it, both, or only once everything is done. Unless given: what its kind is for. A kind that judges a change cannot look before it.',
+      'Before STRICT, after it, both, or only once everything is done. Unless given: what its kind is for; enforcement and plaintextTraffic then look on when everything is done. A kind that judges a change cannot look before it.',
     ),
-  interval: optionalDuration(['1s', '24h'], 'Time between two looks; `analysis.interval` unless given.'),
+  interval: optionalDuration(
+    ['1s', '24h'],
+    'Time between two looks; `analysis.interval` unless given, with `when: Guard` ten minutes.',
+  ),
   initialDelay: duration('0s', ['0s', '24h'], 'Time from the begin of a stage to the first look.'),
   timeout: duration('30s', ['1s', '10m'], 'A look that takes longer is an Error.'),
   successes: z

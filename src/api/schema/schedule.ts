@@ -75,6 +75,19 @@ export const schedule = z
   .optional()
   .describe('When steps may begin.');
 
+const dependency = z.strictObject({
+  name: dnsLabel.describe('Name of the MtlsRollout.'),
+  namespace: dnsLabel
+    .optional()
+    .describe('Only in the mesh root namespace; elsewhere always the namespace of the object.'),
+});
+
+export const dependsOn = z
+  .array(dependency)
+  .max(32)
+  .default([])
+  .describe('Rollouts that must be Completed before a step of this one begins, and as long as it has steps to begin.');
+
 const approval = z.strictObject({
   wave: dnsLabel.describe('Name of the wave.'),
   plan: z

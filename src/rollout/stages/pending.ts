@@ -13,7 +13,7 @@ import { about, stepText } from './story.ts';
 
 export function pending(situation: Situation, status: Status): Move {
   const next = nextStep(situation, status);
-  if (!next) return consolidation(situation, status) ?? completed(situation);
+  if (!next) return consolidation(situation, status) ?? completed(situation, status);
   const { step, states, held } = next;
   const stopped = suspended(situation, step) ?? heldByDrift(situation, status, step, held);
   if (stopped) return stopped;

@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 import type { MeshPod, PortProtocol } from './pod.ts';
 import type { Labels } from './series.ts';
+import { type ShadowPolicies, shadowSamples } from './shadows.ts';
 
 export interface Sample {
   metric: string;
@@ -21,6 +22,8 @@ export interface Pair {
   port: number;
   protocol: PortProtocol;
   outcome: Outcome;
+  /** By which the sidecar of the server counts. */
+  shadows: ShadowPolicies;
 }
 
 export interface Naming {
@@ -43,7 +46,14 @@ const HELLO_BYTES = 250;
 export function trafficSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
   const metric = pair.call.kind === 'tcp' ? 'istio_tcp_connections_opened_total' : 'istio_requests_total';
   const counted = istioSamples(metric, pair, amount, naming);
-  return [...counted, ...carriedSamples(pair, amount, naming), ...envoySamples(pair, amount)];
+  return [...counted, ...carriedSamples(pair, amount, naming), ...envoySamples(pair, amount), ...dryRun(pair, amount)];
+}
+
+/** Requests to an HTTP port, connections to any other. */
+function dryRun({ call, server, port, protocol, outcome, shadows }: Pair, amount: number): Sample[] {
+  if (!isAnswered(outcome)) return [];
+  const how = call.kind === 'tcp' || protocol === 'tcp' ? 'tcp' : 'http';
+  return shadowSamples(shadows, server, { port, protocol: how, plaintext: outcome === 'Plaintext' }, amount);
 }
 
 /** Round trips over the connections of a tcp call. */

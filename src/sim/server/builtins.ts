@@ -8,6 +8,7 @@ import { type KubeObject, valueAt } from './value.ts';
 
 const core = { group: '', version: 'v1' };
 const apps = { group: 'apps', version: 'v1', hasStatus: true, hasGeneration: true, categories: ['all'] };
+const batch = { ...apps, group: 'batch' };
 
 const EVENT_FIELDS = [
   'involvedObject.apiVersion',
@@ -125,6 +126,8 @@ const SKETCHES: ResourceSketch[] = [
   { ...apps, kind: 'Deployment', plural: 'deployments', shortNames: ['deploy'] },
   { ...apps, kind: 'StatefulSet', plural: 'statefulsets', shortNames: ['sts'] },
   { ...apps, kind: 'DaemonSet', plural: 'daemonsets', shortNames: ['ds'] },
+  { ...batch, kind: 'Job', plural: 'jobs' },
+  { ...batch, kind: 'CronJob', plural: 'cronjobs', shortNames: ['cj'] },
   {
     group: 'coordination.k8s.io',
     version: 'v1',

@@ -15,6 +15,9 @@ const statuses = ruled(
   },
 );
 
+/** Kubernetes leaves room for what it appends to the names of Jobs. */
+const cronJobName = dnsLabel.max(52);
+
 export const http = z.strictObject({
   service: dnsLabel.describe('Name of the Service.'),
   namespace: dnsLabel
@@ -34,4 +37,13 @@ export const http = z.strictObject({
   expectStatus: statuses
     .default('200-399')
     .describe('Statuses that are healthy: one, or a range. A redirect is an answer, and is not followed.'),
+});
+
+export const job = z.strictObject({
+  cronJob: cronJobName.describe(
+    'Name of the CronJob whose jobTemplate is run; it must carry mtlsrollout.io/probe: "true".',
+  ),
+  namespace: dnsLabel
+    .optional()
+    .describe('Of the CronJob. Only in the mesh root namespace; unless given, the namespace of this object.'),
 });

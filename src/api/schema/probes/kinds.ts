@@ -1,5 +1,5 @@
 /** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
-import { http } from './calls.ts';
+import { http, job } from './calls.ts';
 import { enforcement, kubernetesApi, workloadReadiness } from './pods.ts';
 import { ambientDenials, clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
 
@@ -26,6 +26,7 @@ export const kinds = {
     .optional()
     .describe('What the API server calls in the scope: webhooks for admission and conversion, and aggregated APIs.'),
   http: http.optional().describe('A request from the operator, which is outside the mesh, to a Service.'),
+  job: job.optional().describe('A Job made from a CronJob for each look; its exit code decides.'),
 };
 
 export type ProbeKind = keyof typeof kinds;
@@ -44,6 +45,7 @@ export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = 
   clientErrors: 'Soak',
   kubernetesApi: 'Change',
   http: 'Soak',
+  job: 'Soak',
 };
 
 export const PROBE_KINDS = Object.keys(kinds) as ProbeKind[];
