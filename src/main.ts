@@ -18,6 +18,7 @@ import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
 import type { RemoteOptions } from './probes/remote.ts';
+import type { Receiver } from './probes/webhook.ts';
 import { createLogger } from './report/logger.ts';
 
 /** A graceful stop that takes longer is ended: the lease has run out by then. */
@@ -60,6 +61,13 @@ function alertsOf({ alerts }: Settings): { alerts?: AlertSource } {
   return { alerts: signal => source.firing(signal) };
 }
 
+function receiversOf({ webhooks }: Settings): Receiver[] {
+  return webhooks.map(({ name, namespaces, ...address }) => {
+    const { deadlineMs: _, ...remote } = remoteOf(address);
+    return { ...remote, name, namespaces, timeoutMs: address.timeout };
+  });
+}
+
 /** How to reach what the configuration names; the token is read anew each time. */
 function remoteOf({ url, bearerTokenFile, caFile, timeout }: NonNullable<Settings['prometheus']>): RemoteOptions {
   return {
@@ -94,6 +102,7 @@ async function run(settings: Settings): Promise<number> {
     clock: systemClock,
     sight: sightOf(settings),
     ...alertsOf(settings),
+    receivers: receiversOf(settings),
     log,
     random: Math.random,
     identity: `${hostname()}_${randomUUID()}`,

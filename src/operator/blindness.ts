@@ -1,5 +1,6 @@
 /** When a cache no longer is what is in the cluster, and who has to hear of it. */
 import type { Clock } from '../cluster/clock.ts';
+import type { Reflector } from '../cluster/reflector.ts';
 
 /** What a reflector tells of its sight. */
 interface Sighted {
@@ -15,6 +16,11 @@ const LOOK_MS = 30_000;
 /** Whether nobody can say what is in the cluster: it was never listed, or has not been watched for a while. */
 export function isBlind({ isSynced, blindMs }: Sighted): boolean {
   return !isSynced || blindMs >= BLIND_MS;
+}
+
+/** Listed, or it is known why it cannot be. */
+export function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
+  return isSynced || state.kind === 'Waiting';
 }
 
 /**

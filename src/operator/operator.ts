@@ -12,11 +12,12 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import { Metrics } from '../report/metrics.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
-import { tellOfBlindness } from './blindness.ts';
+import { isLookedFor, tellOfBlindness } from './blindness.ts';
 import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
@@ -38,6 +39,8 @@ export interface OperatorParts {
   sight: Sight;
   /** Absent: no alerts hold a step. */
   alerts?: AlertSource;
+  /** Whom `webhook` probes may call. */
+  receivers?: readonly Receiver[];
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -162,7 +165,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log, alerts } = this.#parts;
+    const { settings, clock, sight, log, alerts, receivers = [] } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -177,6 +180,8 @@ export class MtlsRolloutOperator extends BaseOperator {
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
+      queries: settings.queries,
+      receivers,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,
@@ -235,11 +240,6 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
-}
-
-/** Listed, or it is known why it cannot be. */
-function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
-  return isSynced || state.kind === 'Waiting';
 }
 
 function messageOf(error: unknown): string {

@@ -7,6 +7,7 @@ import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
 import type { PlannedWave } from './plan.ts';
+import { unmeshedCondition } from './guard.ts';
 import { driftedCondition } from './drift.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
@@ -152,8 +153,12 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   ];
   const due = dueExceptions(input.rollout.spec, situation.now);
   if (due) wanted.push({ type: 'ExceptionsDue', ...due, message: bounded(due.message) });
+  const unmeshed = unmeshedCondition(wait);
+  if (unmeshed) wanted.push({ type: 'Unmeshed', ...unmeshed });
   const observedGeneration = input.rollout.metadata.generation;
   const now = timestamp(situation.now);
-  const known = (status.conditions ?? []).filter(({ type }) => due || type !== 'ExceptionsDue');
+  const known = (status.conditions ?? []).filter(
+    ({ type }) => (due || type !== 'ExceptionsDue') && (unmeshed || type !== 'Unmeshed'),
+  );
   return wanted.reduce<Condition[]>((all, next) => setCondition(all, { ...next, observedGeneration }, now), known);
 }

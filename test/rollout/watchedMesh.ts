@@ -36,6 +36,7 @@ export class WatchedMesh {
     Entry: 'Healthy',
     Enforcement: 'Healthy',
     Soak: 'Healthy',
+    Restored: 'Healthy',
     Guard: 'Healthy',
   };
   #look: number | undefined;
