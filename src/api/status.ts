@@ -1,10 +1,6 @@
 /** The status of a MtlsRollout: bounded whatever the size of the target, and enough to go on after a crash. */
 import { z } from 'zod';
-
-const time = z.string().max(35).describe('RFC 3339 time.');
-const sentence = z.string().max(1024);
-const hash = z.string().max(16);
-const count = z.int32().min(0);
+import { count, hash, sentence, time, waiting } from './statusFields.ts';
 
 const VERDICTS = ['Healthy', 'Unhealthy', 'NoData', 'Error'] as const;
 const STAGES = [
@@ -165,6 +161,7 @@ export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
   message: sentence.optional(),
+  waiting: waiting.optional(),
   plan: hash.optional().describe('Hash of all waves.'),
   summary: z
     .object({

@@ -9,6 +9,7 @@ import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
 import { PLATFORMS } from '../rollout/fronts.ts';
 import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
+import { notifications } from './notificationSettings.ts';
 import { webhooks } from './webhookSettings.ts';
 
 /** A written duration within bounds; the setting is in milliseconds. */
@@ -150,6 +151,8 @@ const settingsSchema = z.strictObject({
   health,
   leaderElection,
   log,
+  /** Who is told of decisions. */
+  notifications,
   /** Whom `webhook` probes may call. */
   webhooks,
 });

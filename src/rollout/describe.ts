@@ -12,6 +12,7 @@ import { driftedCondition } from './drift.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { bounded, timestamp } from './text.ts';
+import { waitingOf } from './waiting.ts';
 import type { Write } from './writes.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
@@ -33,16 +34,19 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     shadows: known,
     drift = [],
     rollback: record,
+    waiting: ____,
     ...rest
   } = status;
   const rollback = wait.rollback ?? record;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   const shadows = shadowCount(situation, wait) ?? known;
+  const waiting = waitingOf(situation, status, wait, hazards, inTheWay(input, wait.phase));
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
     phase: wait.phase,
     message,
+    ...(waiting ? { waiting } : {}),
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),

@@ -10,6 +10,7 @@ import type { AlertSource } from '../../src/operator/alertWatch.ts';
 import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
 import type { Sight } from '../../src/probes/probe.ts';
+import type { Notifier } from '../../src/report/notifier.ts';
 import type { Receiver } from '../../src/probes/webhook.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
 import { EmbeddedCluster } from '../../src/sim/server/server.ts';
@@ -87,6 +88,8 @@ export class Bench {
   receivers: readonly Receiver[] = [];
   /** What operators look at that are started from now on, instead of the scripted sight. */
   otherSight: Sight | undefined;
+  /** Whom operators notify that are started from now on. */
+  notifier: Notifier | undefined;
   /** Revision at which the scene was complete; what comes later is the operators' doing, or the test's. */
   readonly begun: number;
   #writes = 0;
@@ -124,6 +127,7 @@ export class Bench {
       log,
       random: randomFrom(11),
       identity,
+      ...(this.notifier ? { notifier: this.notifier } : {}),
     });
     const running: Running = {
       operator,

@@ -18,6 +18,7 @@ describe('settings', () => {
   it('has a default for everything', () => {
     const expected: Settings = {
       metricsPreset: 'istio',
+      notifications: [],
       queries: [],
       platform: 'istio',
       istioNamespace: 'istio-system',
@@ -51,6 +52,35 @@ describe('settings', () => {
     const matchers = ['severity="critical"', 'alertname=~"MeshDown|5xx.*"', 'team!="a b"', 'note!~"say \\"no\\""'];
     const { alerts } = settings(JSON.stringify({ alerts: { url: 'https://alerts:9093', matchers } }));
     assert.deepEqual(alerts, { url: 'https://alerts:9093', matchers, timeout: 5000 });
+  });
+
+  it('wants of each notification one address, and never repeats it', () => {
+    const target = (more: object) => JSON.stringify({ notifications: [{ name: 'ops', ...more }] });
+    assert.deepEqual(settings(target({ urlFile: '/etc/hook' })).notifications, [
+      { name: 'ops', type: 'Generic', urlFile: '/etc/hook', events: [] },
+    ]);
+    const wrong = [
+      {},
+      { url: 'https://a.example/hunter2', urlFile: '/etc/hook' },
+      { url: 'hunter2' },
+      { urlFile: '/etc/hook', type: 'hunter2' },
+      { urlFile: '/etc/hook', events: ['hunter 2'] },
+      { urlFile: '/etc/hook', token: 'hunter2' },
+      { urlFile: '/etc/hook', name: 'Hunter2' },
+    ];
+    for (const more of wrong) {
+      const [problem = '', ...others] = problems(target(more));
+      assert.deepEqual(others, []);
+      assert.match(problem, /^notifications\.0/);
+      assert.doesNotMatch(problem, /hunter/i);
+    }
+    assert.deepEqual(problems(target({ urlFile: '/etc/hook', token: 'x' })), [
+      'notifications.0.token: unknown key; allowed here: name, type, url, urlFile, events',
+    ]);
+    const twice = [1, 2].map(() => ({ name: 'ops', urlFile: '/etc/hook' }));
+    assert.deepEqual(problems(JSON.stringify({ notifications: twice })), [
+      'notifications: two targets have the same name',
+    ]);
   });
 
   it('names the receivers of webhook probes, each once', () => {
