@@ -1,11 +1,8 @@
 /** The status of a MtlsRollout: bounded whatever the size of the target, and enough to go on after a crash. */
 import { z } from 'zod';
+import { count, hash, sentence, time, waiting } from './statusFields.ts';
 
-const time = z.string().max(35).describe('RFC 3339 time.');
-const sentence = z.string().max(1024);
-const hash = z.string().max(16);
-const count = z.int32().min(0);
-
+const VERDICTS = ['Healthy', 'Unhealthy', 'NoData', 'Error'] as const;
 const STAGES = [
   'Pending',
   'Preparing',
@@ -60,7 +57,7 @@ const step = z.object({
 
 const observation = z.object({
   name: z.string().max(63),
-  verdict: z.enum(['Healthy', 'Unhealthy', 'NoData', 'Error']),
+  verdict: z.enum(VERDICTS),
   value: z.string().max(128),
   samples: z.number().min(0).describe('Size of the sample behind the value.'),
   message: sentence,
@@ -98,6 +95,18 @@ const rollback = z.object({
     .max(10)
     .optional()
     .describe('Restored policies in which a mode of somebody else was left alone.'),
+  asked: z
+    .array(z.string().max(127))
+    .max(16)
+    .optional()
+    .describe('Scopes that were STRICT, whose ports are asked afterwards whether they are not any more.'),
+  restoredAt: time.optional().describe('When every original was read back.'),
+  looked: z
+    .object({ at: time, verdict: z.enum(VERDICTS), message: sentence })
+    .optional()
+    .describe('What the ports showed last.'),
+  provenAt: time.optional().describe('When the ports were seen to be no longer STRICT, or nothing had been.'),
+  unproven: sentence.optional().describe('Why that was not seen; the policies are restored all the same.'),
   finishedAt: time.optional(),
   attempt: count.describe('How many times this generation was rolled back.'),
   retryAt: time.optional(),
@@ -142,12 +151,17 @@ const guard = z.object({
     )
     .max(10)
     .describe('What probes object to, until a look at the same scopes is healthy.'),
+  unmeshed: z
+    .array(z.object({ code: z.string().max(64), object: z.string().max(400), scope: z.string().max(127) }))
+    .max(20)
+    .describe('Workloads without a proxy in what is done.'),
 });
 
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
   message: sentence.optional(),
+  waiting: waiting.optional(),
   plan: hash.optional().describe('Hash of all waves.'),
   summary: z
     .object({
@@ -201,7 +215,7 @@ export const statusSchema = z.object({
   conditions: z
     .array(
       z.object({
-        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue']),
+        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue', 'Unmeshed']),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string().min(1).max(64),
         message: sentence,

@@ -11,6 +11,7 @@ import { type PlannedWave, stepsOf } from '../rollout/plan.ts';
 import { blocks } from '../rollout/preflight.ts';
 import { scopeKey } from '../rollout/scope.ts';
 import { isStrict, type ScopeState } from '../rollout/scopeState.ts';
+import { countsByShadow, newShadow } from '../rollout/shadows.ts';
 import type { Situation } from '../rollout/situation.ts';
 import { forecast } from '../rollout/stepWrites.ts';
 import { marked } from '../rollout/marked.ts';
@@ -25,7 +26,7 @@ export interface PlannedWrite {
   verb: Write['verb'];
   /** `PeerAuthentication cart/default`. */
   object: string;
-  /** Mode that it gives a port, or clients; absent where it brings back what was there before. */
+  /** Mode that it gives a port, or clients; absent where it gives none, or brings back what was there before. */
   mode?: Mode | 'ISTIO_MUTUAL';
 }
 
@@ -140,19 +141,29 @@ function rulesFor(situation: Situation, state: ScopeState): WantedRule[] {
   return situation.clientRules(state).wanted.filter(({ there }) => !there);
 }
 
-/** Preparing first, then clients, then STRICT. */
+/** Preparing first, with what counts plaintext until STRICT; then clients, then STRICT. */
 function writesFor(situation: Situation, state: ScopeState): PlannedWrite[] {
   const { rollout, world } = situation.input;
   const { prepare, enforce } = forecast(rollout, state, world);
+  const shadow = shadowFor(situation, state);
   return [
     ...prepare.map(write => plannedWrite(write, write.verb === 'delete' ? undefined : 'PERMISSIVE')),
+    ...(shadow && situation.shadows([state]).length === 0 ? [shadow] : []),
     ...rulesFor(situation, state).map(({ toAdopt, result }) => ({
       verb: toAdopt ? ('patch' as const) : ('create' as const),
       object: nameOf(result),
       mode: 'ISTIO_MUTUAL' as const,
     })),
     ...enforce.map(write => plannedWrite(write, 'STRICT')),
+    ...(shadow ? [{ ...shadow, verb: 'delete' as const }] : []),
   ];
+}
+
+/** The policy in dry run that counts plaintext to a scope. */
+function shadowFor({ input }: Situation, state: ScopeState): PlannedWrite | undefined {
+  const { rollout } = input;
+  const object = countsByShadow(rollout.spec) ? newShadow(rollout, state, '') : undefined;
+  return object && { verb: 'create', object: nameOf(object) };
 }
 
 /** Once the step is done: what is written on the way is not shown. */

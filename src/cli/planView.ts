@@ -70,7 +70,7 @@ function writesOf({ writes }: PlannedScope): string {
 }
 
 function oneWrite({ verb, mode }: PlannedWrite, name: string): string {
-  if (verb === 'create') return `create ${name} as ${mode}`;
+  if (verb === 'create') return `create ${name} ${mode ? `as ${mode}` : 'in dry run'}`;
   return verb === 'patch' ? `patch ${name} to ${mode ?? 'its original'}` : `delete ${name}`;
 }
 

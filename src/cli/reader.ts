@@ -5,6 +5,7 @@ import type { KubeClient } from '../cluster/client.ts';
 import { readMeshConfiguration } from '../cluster/meshConfiguration.ts';
 import { projectPolicy, projectRule } from '../cluster/policies.ts';
 import { DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/resources.ts';
+import { readShadows } from '../cluster/shadows.ts';
 import { surveyOf } from '../cluster/survey.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
@@ -75,7 +76,9 @@ export class WorldReader {
     const scopes = [...planOf(rollout, world).scopes.values()];
     const names = [...new Set(scopes.flatMap(({ scope }) => reachOf(scope, world)))];
     const { inventory, gap } = await this.#survey(names, world);
-    return { world: { ...world, rules: inventory.rules }, obstacle, inventory, gaps: [...gaps, ...gap] };
+    const shadows = await readShadows(this.#client, rollout, inRoot ? undefined : namespace);
+    const seen = { ...world, rules: inventory.rules, ...(shadows ? { shadows } : {}) };
+    return { world: seen, obstacle, inventory, gaps: [...gaps, ...gap] };
   }
 
   /** The workloads of a namespace, or of all, and everything that may call them. */

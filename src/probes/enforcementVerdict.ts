@@ -75,6 +75,36 @@ export function judgeEnforcement(
   };
 }
 
+/** Is STRICT gone from every scope of the round, on the ports that it was to leave? */
+export function judgeRestored(scopes: readonly ScopeDoors[]): Finding {
+  const doors = scopes.flatMap(scope => scope.doors);
+  const asked = doors.filter(({ found }) => found !== 'Unasked');
+  const saying = (which: (found: Found) => boolean, words: (found: Found) => string) =>
+    doors
+      .filter(({ found }) => which(found))
+      .map(({ pod, port, found }) => `port ${port} of ${pod.namespace}/${pod.name} ${words(found)}`);
+  const isBack = (found: Found) => found === 'Open' || found === 'Permissive';
+  const strict = saying(
+    found => found === 'Strict',
+    () => 'is still STRICT',
+  );
+  const unsure = [
+    ...saying(
+      found => found !== 'Strict' && !isBack(found),
+      found => SAYS[found],
+    ),
+    ...scopes.flatMap(scope => unasked(scope, false)),
+  ];
+  const back = asked.filter(({ found }) => isBack(found)).length;
+  const seen = `${countOf(back, 'port')} no longer ${back === 1 ? 'asks' : 'ask'} for mutual TLS`;
+  return {
+    verdict: strict.length > 0 ? 'Unhealthy' : unsure.length > 0 ? 'NoData' : 'Healthy',
+    value: asked.length > 0 ? `${back}/${asked.length} ports` : 'no ports',
+    samples: asked.length,
+    message: firstFew(strict.length > 0 ? strict : unsure.length > 0 ? unsure : [seen]),
+  };
+}
+
 function judgeScope(scope: ScopeDoors, round: RoundKind, denialsCounted: boolean): ScopeFinding {
   const { key, doors } = scope;
   const sidecars = doors.length + scope.portless + scope.waiting;

@@ -1,6 +1,7 @@
 /** Requests and connections that reach the scope without mutual TLS: counted, never taken as a share. */
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
+import { blindSpot, unreadSidecars } from './coverage.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { HANDSHAKE_GRACE_MS, USUAL_SCRAPE_MS } from './promql.ts';
@@ -37,7 +38,15 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight, preset:
   const [open, bad] = [plain.filter(isPartly), plain.filter(entry => !isPartly(entry))];
   const counts = { bad, open, all, own: uncalled ? await sent(span) : [] };
   const finding = judgePlaintext(scopes, counts, minimum, windowMs);
-  return open.length === 0 ? finding : { ...finding, message: `${finding.message}; ${notJudged(open)}` };
+  const judged = finding.verdict === 'Healthy' ? await withCoverage(finding, span) : finding;
+  return open.length === 0 ? judged : { ...judged, message: `${judged.message}; ${notJudged(open)}` };
+}
+
+/** Nothing seen is worth as much as the proxies that were looked at. */
+async function withCoverage(finding: Finding, span: Span): Promise<Finding> {
+  const unread = await unreadSidecars(span);
+  if (unread === undefined) return { ...finding, message: `${finding.message}; ${COVERAGE_UNKNOWN}` };
+  return unread.length === 0 ? finding : { ...finding, verdict: 'NoData', message: blindSpot(unread, span.scopes) };
 }
 
 /** A look at a change never goes back beyond the change, nor to when its spread was not complete. */
@@ -129,6 +138,10 @@ const sum = (traffic: readonly Traffic[]) => traffic.reduce((total, entry) => to
 function sumIn(scope: ScopePods, traffic: readonly Traffic[]): number {
   return sum(traffic.filter(({ namespace, workload }) => covers(scope, namespace, workload)));
 }
+
+/** Said, and no reason to wait: labels of scrapes differ, and the counters of the mesh have labels of their own. */
+const COVERAGE_UNKNOWN =
+  'whether Prometheus reads every proxy is not known (it has no istio_build with labels namespace and pod)';
 
 export const NOTHING_IN_SCOPE: Finding = {
   verdict: 'Healthy',

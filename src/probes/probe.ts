@@ -115,7 +115,7 @@ export interface Called {
   missing: readonly string[];
 }
 
-/** One element of a Prometheus instant vector. */
+/** One element of a Prometheus instant vector; its value may be NaN or infinite. */
 export interface Series {
   labels: Record<string, string>;
   value: number;

@@ -25,7 +25,7 @@ export class Prometheus {
     this.#remote = new Remote(about, options);
   }
 
-  /** Runs an instant query at `time` (ms since the epoch). Samples that are no numbers (NaN, Inf) are left out. */
+  /** Runs an instant query at `time` (ms since the epoch). A scalar becomes an element without labels. */
   async query(promql: string, time: number, signal: AbortSignal): Promise<Series[]> {
     // a form: the names of a large step do not fit into an address
     const form = new URLSearchParams({ query: promql, time: (time / 1000).toFixed(3) });
@@ -47,14 +47,14 @@ function parseVector(body: string, remote: Remote): Series[] {
   const answer = parseJson(body);
   const data = isRecord(answer) && answer['status'] === 'success' ? answer['data'] : undefined;
   if (!isRecord(answer) || !isRecord(data)) throw remote.badAnswer('not of its API');
-  if (data['resultType'] !== 'vector' || !Array.isArray(data['result'])) throw remote.badAnswer('no instant vector');
   if (isPartial(answer['warnings'])) {
     const message = `${remote.where} answered in part only: some of its stores could not be asked`;
     throw new RemoteError('BadAnswer', message);
   }
-  return data['result']
-    .map((element: unknown) => seriesOf(element, remote))
-    .filter(({ value }) => Number.isFinite(value));
+  const { resultType, result } = data;
+  if (resultType === 'scalar') return [seriesOf({ metric: {}, value: result }, remote)];
+  if (resultType !== 'vector' || !Array.isArray(result)) throw remote.badAnswer('no instant vector');
+  return result.map((element: unknown) => seriesOf(element, remote));
 }
 
 /** Remarks on the query itself are no loss; any other warning (Thanos: a store is away) means that data is missing. */
@@ -67,7 +67,13 @@ function seriesOf(element: unknown, remote: Remote): Series {
   const sample = isRecord(element) ? element['value'] : undefined;
   const text: unknown = Array.isArray(sample) && sample.length === 2 ? sample[1] : undefined;
   if (!isLabels(labels) || typeof text !== 'string') throw remote.badAnswer('damaged');
-  return { labels, value: text.trim() === '' ? Number.NaN : Number(text) };
+  return { labels, value: numberOf(text) };
+}
+
+/** Go writes infinity as `+Inf`. */
+function numberOf(text: string): number {
+  if (/^[+-]?Inf$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  return text.trim() === '' ? Number.NaN : Number(text);
 }
 
 export function isLabels(labels: unknown): labels is Record<string, string> {

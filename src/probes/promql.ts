@@ -10,6 +10,10 @@ export type Metric =
   | 'istio_tcp_sent_bytes_total'
   | 'istio_tcp_connections_closed_total'
   | 'istio_tcp_connections_failed_total'
+  | 'istio_build'
+  | 'pilot_xds'
+  | 'pilot_total_xds_rejects'
+  | 'pilot_proxy_convergence_time_bucket'
   | 'envoy_http_rbac'
   | 'envoy_tcp'
   | 'envoy_listener_no_filter_chain_match'
@@ -34,6 +38,9 @@ export type Label =
   | 'http_conn_manager_prefix'
   | 'authz_dry_run_action'
   | 'authz_dry_run_result'
+  | 'component'
+  | 'type'
+  | 'le'
   | 'namespace'
   | 'pod';
 
@@ -64,7 +71,8 @@ function selector(metric: Metric, matchers: readonly Matcher[]): string {
   return `${metric}{${matchers.map(matcher).join(',')}}`;
 }
 
-function range(ms: number): string {
+/** A length of time as ranges are written. */
+export function range(ms: number): string {
   return `${Math.max(1, Math.floor(ms / 1000))}s`;
 }
 
@@ -215,4 +223,9 @@ export function readings(metric: Metric, matchers: readonly Matcher[], windowMs:
 /** How many counters of this kind there are at all, by these labels: tells "nothing happened" from "nobody counts". */
 export function presence(metric: Metric, matchers: readonly Matcher[], by: readonly Label[] = []): string {
   return `count${by.length > 0 ? ` by (${by.join(', ')}) ` : ''}(${selector(metric, matchers)})`;
+}
+
+/** Sum of the newest values of a gauge. */
+export function total(metric: Metric, matchers: readonly Matcher[]): string {
+  return `sum(${selector(metric, matchers)})`;
 }

@@ -1,5 +1,6 @@
 /** Reads how many plaintext connections the proxies of a round's scopes refused, and which of them count at all. */
 import type { Pod } from '../istio/objects.ts';
+import { DISCOVERY_MS } from './coverage.ts';
 import {
   destinations,
   endOf,
@@ -54,8 +55,6 @@ export type RefusalSpan = Omit<Span, 'preset'>;
 
 /** Connections that no filter chain of a sidecar's inbound listener takes; in no set of default statistics. */
 export const COUNTER = 'envoy_listener_no_filter_chain_match';
-/** In this time Prometheus usually has found a new pod and read it. */
-const DISCOVERY_MS = 60_000;
 /** What ztunnel writes for a connection that a policy denied, STRICT among them. */
 const DENIED: Matcher = { label: 'response_flags', op: '=', value: 'DENY' };
 

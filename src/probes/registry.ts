@@ -4,16 +4,20 @@ import { specSchema, type ProbeSpec } from '../api/schema.ts';
 import { roundsOf } from '../rollout/probeRounds.ts';
 import { ambientDenials } from './ambientDenials.ts';
 import { clientErrors } from './clientErrors.ts';
+import { controlPlane } from './controlPlane.ts';
 import { enforcement } from './enforcement.ts';
+import type { NamedQuery } from './namedQuery.ts';
 import { plaintextTraffic } from './plaintextTraffic.ts';
 import { http } from './http.ts';
 import { job } from './job.ts';
 import type { Author } from './jobObject.ts';
 import { kubernetesApi } from './kubernetesApi.ts';
+import { prometheusQuery } from './prometheusQuery.ts';
 import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './probe.ts';
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
+import { type Receiver, webhook } from './webhook.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
 /** What the operator's configuration gives its probes to look with. */
@@ -25,6 +29,14 @@ export interface Surroundings {
   cluster: ClusterSight;
   /** The rollout: what its probes name is in its namespace unless they say otherwise. */
   author: Author;
+  /** Whether that is the mesh root namespace. */
+  isRoot: boolean;
+  /** What `prometheus` probes may ask. */
+  queries: readonly NamedQuery[];
+  /** Hash of the plan; empty where there is none yet. */
+  plan: string;
+  /** Whom `webhook` probes may call. */
+  receivers: readonly Receiver[];
 }
 
 /** What the other probes of a rollout see. */
@@ -49,8 +61,12 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
   refusedConnections: (name, options, { sight }) => refusedConnections(name, options, sight),
   ambientDenials: (name, options, { sight }) => ambientDenials(name, options, sight),
   clientErrors: (name, options, { sight }) => clientErrors(name, options, sight),
+  controlPlane: (name, options, { sight }) => controlPlane(name, options, sight),
+  prometheus: (name, options, { sight, author: { namespace }, isRoot, queries }) =>
+    prometheusQuery(name, options, sight, { namespace, isRoot, queries }),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, author }) => http(name, placed(options, author), sight, cluster),
+  webhook: (name, options, { sight, ...told }) => webhook(name, options, told, sight),
   job: (name, options, { cluster, author }) => job(name, placed(options, author), author, cluster.jobs),
 };
 
@@ -65,6 +81,8 @@ const METRIC_KINDS: ReadonlySet<ProbeKind> = new Set([
   'refusedConnections',
   'ambientDenials',
   'clientErrors',
+  'controlPlane',
+  'prometheus',
 ]);
 
 /**

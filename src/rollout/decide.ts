@@ -25,6 +25,7 @@ import { preparing } from './stages/preparing.ts';
 import { rolledBack } from './stages/rolledBack.ts';
 import { reverting } from './stages/reverting.ts';
 import { rollingBack } from './stages/rollingBack.ts';
+import { proofDue } from './stages/proof.ts';
 import { strayShadows } from './stages/shadowing.ts';
 import { soaking } from './stages/soaking.ts';
 import type { Decision, Input, RoundKind, Transition } from './world.ts';
@@ -91,6 +92,8 @@ interface RoundDue {
 export function roundDue(input: Input): RoundDue | undefined {
   const { spec } = input.rollout;
   const status = sinceNow(input.rollout.status ?? {}, input.now);
+  const proof = proofDue(input, status);
+  if (proof) return { kind: 'Restored', step: proof, names: undefined };
   const { step } = status;
   if (input.obstacle || isDeparting(input) || spec.mode !== 'Enforce' || spec.suspend) return undefined;
   if (!step) return guardRoundDue(input, status);

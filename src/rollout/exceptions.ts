@@ -30,6 +30,26 @@ export function exemptIn(
     .map(([port]) => port);
 }
 
+/**
+ * After a way back: what of a pod is STRICT by Istio's rules all the same, since it was before, or because somebody else
+ * wants it.
+ */
+export function strictAnyway({
+  policies,
+  rootNamespace,
+}: Pick<World, 'policies' | 'rootNamespace'>): (
+  scope: Scope,
+  pod: Pick<Pod, 'namespace' | 'labels' | 'ports'>,
+) => Exempt {
+  return (scope, pod) => {
+    const { workload, ports } = effectiveModes(policies, rootNamespace, pod.namespace, pod.labels);
+    const ofScope = scope.kind === 'Workload' ? (scope.ports ?? []) : [];
+    const known = [...new Set([...pod.ports, ...ports.keys(), ...ofScope])];
+    const strict = known.filter(port => (ports.get(port) ?? workload).mode === 'STRICT');
+    return workload.mode === 'STRICT' && strict.length === known.length ? 'All' : strict;
+  };
+}
+
 /** While a step is prepared an exception is wider than it stays, so what counts are the policies as they will be. */
 export function exemptOnceMoved(
   rollout: MtlsRollout,

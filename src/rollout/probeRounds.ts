@@ -7,7 +7,7 @@ import { timestamp } from './text.ts';
 import type { Round, RoundKind } from './world.ts';
 
 /** While STRICT spreads, looks are closer together than the author's interval. */
-const ENFORCEMENT_INTERVAL = 5_000;
+export const ENFORCEMENT_INTERVAL = 5_000;
 /** A look that is due so little later takes part in the round at hand. */
 const NEAR = 0.5;
 
@@ -17,7 +17,7 @@ export function roundsOf(probe: ProbeSpec): readonly RoundKind[] {
   // what STRICT refuses reaches no policy that could count it
   if (probe.plaintextTraffic?.source === 'Shadow') return ['Entry'];
   if (probe.when === 'Guard') return ['Guard'];
-  const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak'] : ['Soak'];
+  const after: readonly RoundKind[] = kind === 'enforcement' ? ['Enforcement', 'Soak', 'Restored'] : ['Soak'];
   const chosen = probe.when ?? PURPOSE[kind];
   if (chosen === 'Entry') return ['Entry'];
   const guard: readonly RoundKind[] = probe.when === undefined && guards(probe) ? ['Guard'] : [];

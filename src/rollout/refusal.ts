@@ -59,7 +59,11 @@ function misplacedException({ metadata, spec }: MtlsRollout, { rootNamespace }: 
 
 function misplacedProbe({ metadata, spec }: MtlsRollout, { rootNamespace }: World): Obstacle | undefined {
   if (metadata.namespace === rootNamespace) return undefined;
-  for (const { name, http, job } of spec.probes) {
+  for (const { name, http, job, prometheus } of spec.probes) {
+    if (prometheus?.expr !== undefined) {
+      const message = `probe ${name} holds query text, which is only for a rollout in the mesh root namespace ${rootNamespace}; name a query of the operator's configuration instead (prometheus.query)`;
+      return { reason: 'NotInRootNamespace', message, lasting: true };
+    }
     const named = (http ?? job)?.namespace;
     if (named === undefined || named === metadata.namespace) continue;
     const message = `probe ${name} names namespace ${named}, which reaches beyond ${metadata.namespace} and is only for a rollout in the mesh root namespace ${rootNamespace}; take the namespace out`;

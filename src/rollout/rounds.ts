@@ -88,10 +88,22 @@ export function withRound(status: Status, round: Round, spec: Spec): Observation
 
 /** A clock that went back must not make a stage wait for the future: what would have begun later begins now. */
 export function sinceNow(status: Status, now: number): Status {
-  const { step, settlingSince, probes: seen } = status;
+  const { step, settlingSince, rollback, probes: seen } = status;
   const probes = notLater(seen, now);
   const past = (time: string) => (Date.parse(time) > now ? timestamp(now) : time);
-  const settling = settlingSince ? { settlingSince: past(settlingSince) } : {};
+  const { restoredAt, looked } = rollback ?? {};
+  const settling = {
+    ...(settlingSince ? { settlingSince: past(settlingSince) } : {}),
+    ...(rollback && restoredAt
+      ? {
+          rollback: {
+            ...rollback,
+            restoredAt: past(restoredAt),
+            ...(looked ? { looked: { ...looked, at: past(looked.at) } } : {}),
+          },
+        }
+      : {}),
+  };
   if (!step) return { ...status, ...settling };
   const { since, changedAt, pinsAt, rulesAt, shadowsAt, lastRoundAt } = step;
   return {
@@ -117,7 +129,7 @@ export function objection({ probes = [] }: Status, step: StepStatus): Observatio
 }
 
 /** The observation that decides a round, unless all are healthy. */
-function worstOf(observations: readonly Observation[]): Observation | undefined {
+export function worstOf(observations: readonly Observation[]): Observation | undefined {
   for (const verdict of ['Unhealthy', 'Error', 'NoData'] as const) {
     const found = observations.find(observation => observation.verdict === verdict);
     if (found) return found;
@@ -131,8 +143,8 @@ export function changesOf(
   { kind, observations }: Round,
   step: StepStatus,
 ): Transition[] {
-  // while STRICT spreads, a port that does not show it yet is no news
-  if (kind === 'Enforcement') return [];
+  // while a change spreads, a port that does not show it yet is no news
+  if (kind === 'Enforcement' || kind === 'Restored') return [];
   const deciding = observations.filter(({ dryRun }) => !dryRun);
   return deciding.flatMap(({ name, verdict, message }): Transition[] => {
     const known = before.find(observation => observation.name === name)?.verdict;

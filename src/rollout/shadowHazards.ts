@@ -2,6 +2,7 @@
 import type { Hazard } from '../api/status.ts';
 import { olderControlPlane } from '../istio/hazards/versions.ts';
 import { type Inventory, inNamespace } from '../istio/inventory/inventory.ts';
+import type { SeenPod } from '../istio/inventory/shapes.ts';
 import { selects } from '../istio/policies.ts';
 import type { Platform } from './fronts.ts';
 import type { ScopeState } from './scopeState.ts';
@@ -21,24 +22,30 @@ export function shadowHazards(
   const object = countsByShadow(rollout.spec) ? newShadow(rollout, state, '') : undefined;
   if (!object) return [];
   const { namespace, name } = object.metadata;
-  const reason = whyUnsafe(state, inventory, platform);
+  const pods = inNamespace(inventory.pods, namespace).filter(
+    ({ labels }) => state.scope.kind !== 'Workload' || selects(state.scope.selector, labels),
+  );
+  const reason = whyUnsafe(namespace, pods, inventory, platform);
+  const gateway = pods.find(pod => pod.gateway);
   const ours = (world.shadows?.policies ?? []).some(policy => policy.metadata.name === name && shadowOf(policy));
   const isTaken = inNamespace(inventory.authorizationPolicies, namespace).some(policy => policy.name === name);
   return [
     ...(reason ? [unsafe(state.key, nameOf(object), reason)] : []),
+    ...(gateway ? [onGateway(state.key, nameOf(object), `${namespace}/${gateway.name}`)] : []),
     ...(isTaken && !ours ? [taken(state.key, nameOf(object))] : []),
   ];
 }
 
 /** ztunnel obeys a policy in dry run as any other, unless it is new and told not to; its counters say nothing of it. */
-function whyUnsafe({ scope }: ScopeState, inventory: Inventory, platform: Platform): string | undefined {
+function whyUnsafe(
+  namespace: string,
+  pods: readonly SeenPod[],
+  inventory: Inventory,
+  platform: Platform,
+): string | undefined {
   if (platform === 'managed-csm') return 'whether the managed control plane keeps it from being enforced is not known';
   if (inventory.unseen.some(({ kind }) => kind === 'Pod'))
     return 'the pods cannot be listed, so that nobody can say whether one is behind ztunnel, which may enforce it';
-  const { namespace } = scope;
-  const pods = inNamespace(inventory.pods, namespace).filter(
-    pod => scope.kind !== 'Workload' || selects(scope.selector, pod.labels),
-  );
   const ambient = pods.find(({ mesh }) => mesh === 'Ambient');
   if (ambient) return `pod ${namespace}/${ambient.name} is behind ztunnel, which may enforce it`;
   if (inventory.namespaces.get(namespace)?.labels[DATA_PLANE] === 'ambient')
@@ -55,6 +62,18 @@ function unsafe(key: string, object: string, reason: string): Hazard {
     object,
     message: `plaintext to ${key} is to be counted by an AuthorizationPolicy in dry run, and ${reason}: plaintext would be refused`,
     fix: 'use plaintextTraffic with source Metrics',
+  };
+}
+
+/** STRICT leaves the listeners of a gateway alone; this does not. */
+function onGateway(key: string, object: string, pod: string): Hazard {
+  return {
+    code: 'ShadowOnGateway',
+    severity: 'Block',
+    scope: key,
+    object,
+    message: `the AuthorizationPolicy in dry run that would count plaintext to ${key} also reaches gateway ${pod}, and would cut the open connections of its clients, which STRICT does not`,
+    fix: 'use plaintextTraffic with source Metrics; or accept ShadowOnGateway, which cuts them twice',
   };
 }
 

@@ -15,6 +15,7 @@ import type { Write } from './writes.ts';
 const BATCH = 100;
 /** Names that status has room for. */
 const MOST_KEPT = 10;
+const MOST_ASKED = 16;
 
 interface Restoring extends Marked {
   write: Write;
@@ -79,8 +80,18 @@ export function recorded(
   left: readonly Marked[],
   { next }: Pick<Restorations, 'next'>,
 ): RollbackStatus {
+  // what carries marks again, as after a restore from a backup, is not restored any more
+  const { restoredAt, looked, ...rest } = record;
+  const seen = left.length > 0 ? {} : { ...(restoredAt ? { restoredAt } : {}), ...(looked ? { looked } : {}) };
+  const asked = record.asked ?? switched(left);
   const total = Math.max(record.total ?? 0, left.length);
   const theirs = next.filter(({ policy, mark }) => isChanged(policy, mark)).map(({ policy }) => nameOf(policy));
   const kept = [...new Set([...(record.kept ?? []), ...theirs.map(name => bounded(name, 400))])].slice(0, MOST_KEPT);
-  return { ...record, total, restored: total - left.length, ...(kept.length > 0 ? { kept } : {}) };
+  return { ...rest, ...seen, asked, total, restored: total - left.length, ...(kept.length > 0 ? { kept } : {}) };
+}
+
+/** Scopes that were set to STRICT, as many as are asked. */
+function switched(left: readonly Marked[]): string[] {
+  const strict = left.filter(({ mark: { applied } }) => applied?.mode === 'STRICT' && !applied.exception);
+  return [...new Set(strict.flatMap(({ mark }) => mark.applied?.scope ?? []))].slice(0, MOST_ASKED);
 }

@@ -33,10 +33,18 @@ export interface World {
 }
 
 /**
- * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, or whether all
- * is still well once everything is done.
+ * What a round of probes is for: evidence before STRICT, whether STRICT is in force, whether it does harm, whether all is
+ * still well once everything is done, or whether STRICT is gone after a way back.
  */
-export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard';
+export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard' | 'Restored';
+
+/** A workload on which STRICT has no effect, with the code of the hazard. */
+export interface Unmeshed {
+  code: string;
+  scope: string;
+  object: string;
+  message: string;
+}
 
 /** One look with every probe that takes part. */
 export interface Round {
@@ -44,6 +52,8 @@ export interface Round {
   at: number;
   /** Keys of the scopes that were looked at. */
   scopes: string[];
+  /** In a round of the guard: workloads without a proxy in these scopes. */
+  unmeshed?: Unmeshed[];
   observations: Observation[];
 }
 

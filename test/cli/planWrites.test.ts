@@ -54,6 +54,17 @@ describe('what a plan shows of writes', () => {
       assert.match(out, new RegExp(`^--- /dev/null\n\\+\\+\\+ ${object}$`, 'm'));
   });
 
+  it('has the policy in dry run that counts plaintext until STRICT', async () => {
+    const counted = SHOP.replace(
+      'spec:\n  target',
+      'spec:\n  probes: [{name: p, plaintextTraffic: {source: Shadow}}]\n  target',
+    );
+    const { out } = await offline(['plan'], { 'shop.yaml': counted });
+    assert.match(out, /create mtls-rollout-shadow in dry run, then create mtls-rollout-client-web/);
+    assert.match(out, /patch mtls-rollout to STRICT, then delete mtls-rollout-shadow/);
+    assert.doesNotMatch(out, /AuthorizationPolicy/, 'nothing of it is left');
+  });
+
   it('is a patch of the one field where a rule is there', async () => {
     const theirs = `---
 apiVersion: networking.istio.io/v1

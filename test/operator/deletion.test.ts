@@ -101,6 +101,39 @@ describe('deleting a rollout', function () {
     checkHistory(bench);
   });
 
+  it('with Restore waits until the pods show it, and no longer than two minutes where they cannot', async () => {
+    for (const [answers, most] of [
+      [true, 40_000],
+      [false, 150_000],
+    ] as const) {
+      const { bench } = await begin({ deletionPolicy: 'Restore' });
+      const slow = bench.sight;
+      let from = Infinity;
+      bench.otherSight = {
+        query: promql => slow.query(promql),
+        call: request => slow.call(request),
+        // what was written takes half a minute to reach the proxies
+        hello: (address, port) => {
+          const isOld = bench.clock.now() < from + 30_000 && from < Infinity;
+          if (!answers && from < Infinity) return Promise.resolve({ kind: 'Timeout' });
+          const spiffe = `spiffe://cluster.local/ns/${SMALL_SHOP[Number(address.split('.')[3]) - 1]}/sa/default`;
+          return isOld
+            ? Promise.resolve({ kind: 'Certificate', spiffe, validTo: undefined })
+            : slow.hello(address, port);
+        },
+      };
+      for (const running of bench.running) running.kill();
+      await bench.start('looking');
+      await bench.untilPhase('Completed');
+      from = bench.clock.now();
+      await remove(bench);
+      await untilGone(bench);
+      const took = bench.clock.now() - from;
+      assert.ok(took >= (answers ? 30_000 : 120_000) && took < most, `${took} ms`);
+      bench.end();
+    }
+  });
+
   it('with Restore goes back to DISABLE too, and leaves no pin', async () => {
     const { bench, before } = await begin({ deletionPolicy: 'Restore' }, ['ad', 'payment'].flatMap(disabled));
     await bench.untilPhase('Completed');

@@ -34,6 +34,29 @@ export class Counters {
     this.add(`envoy_listener_${name}`, { listener_address: '0.0.0.0_15001', namespace, pod }, n);
   }
 
+  /** A request as the proxy of the client counts it; of one that nobody answered it does not know the workload. */
+  call(source: string, target: string, code: string, flags: string, n: number, { known = true } = {}): void {
+    const [namespace, service] = target.split('/');
+    const labels = {
+      reporter: 'source',
+      ...ends(source, known ? target : 'unknown/unknown'),
+      destination_service_namespace: namespace!,
+      destination_service_name: service!,
+      response_code: code,
+      response_flags: flags,
+    };
+    this.add('istio_requests_total', labels, n);
+  }
+
+  /** Updates of proxies by how long they took, as istiod counts them. */
+  converged(buckets: Record<string, number>): void {
+    for (const [le, n] of Object.entries(buckets)) this.add('pilot_proxy_convergence_time_bucket', { le }, n);
+  }
+
+  build(namespace: string, pod: string): void {
+    this.add('istio_build', { component: 'proxy', namespace, pod }, 1);
+  }
+
   text(): string {
     return [...this.#values].map(([key, value]) => `${key} ${value}\n`).join('');
   }

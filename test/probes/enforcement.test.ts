@@ -43,7 +43,7 @@ describe('enforcement, against real ports', () => {
   const at = (one: Pod) => `port ${one.ports[0]} of cart/${one.name}`;
 
   it('takes part after STRICT was written only, and asks nobody before', async () => {
-    assert.deepEqual(probe.rounds, ['Enforcement', 'Soak']);
+    assert.deepEqual(probe.rounds, ['Enforcement', 'Soak', 'Restored']);
     const one = await podWith(echo);
     assert.equal((await probe.observe(look([one]))).verdict, 'NoData');
     assert.equal(house.visits.size, 0);
@@ -54,6 +54,41 @@ describe('enforcement, against real ports', () => {
     const seen = await probe.observe(look(pods, round('Soak')));
     assert.deepEqual([seen.verdict, seen.value, seen.samples], ['Healthy', '3/3 ports', 3]);
     assert.equal(seen.message, "3 ports refused a stranger with the mesh's certificate");
+  });
+
+  describe('after a way back', () => {
+    const back = { round: 'Restored', changedAt: undefined } as const;
+    const backCases: [string, Behaviour, 'Healthy' | 'Unhealthy' | 'NoData', RegExp][] = [
+      ['still STRICT', strict(mesh), 'Unhealthy', /^port \d+ of cart\/cart-\d+ is still STRICT$/],
+      [
+        'PERMISSIVE before an HTTP application',
+        permissiveHttp(mesh),
+        'Healthy',
+        /^1 port no longer asks for mutual TLS$/,
+      ],
+      ['answered by the application', echo, 'Healthy', /^1 port no longer asks/],
+      ['closed', reset, 'NoData', /resets every hello/],
+      ['silent', silent, 'NoData', /did not answer/],
+    ];
+    for (const [what, behaviour, verdict, message] of backCases)
+      it(`is ${verdict} about a port that is ${what}`, async () => {
+        const seen = await probe.observe(look([await podWith(behaviour)], back));
+        assert.equal(seen.verdict, verdict, seen.message);
+        assert.match(seen.message, message);
+      });
+
+    it('asks no port that is STRICT by other hands, or was before', async () => {
+      const one = await podWith(strict(mesh), echo);
+      const seen = await probe.observe(look([one], { ...back, exempt: () => [one.ports[0]!] }));
+      assert.deepEqual([seen.verdict, seen.value], ['Healthy', '1/1 ports']);
+      assert.equal((await probe.observe(look([one], { ...back, exempt: () => 'All' }))).verdict, 'Healthy');
+    });
+
+    it('needs every port of more than fifty', async () => {
+      const pods = await Promise.all(Array.from({ length: 20 }, () => podWith(echo, echo, echo)));
+      const seen = await probe.observe(look(pods, back));
+      assert.deepEqual([seen.verdict, seen.value], ['Healthy', '60/60 ports']);
+    });
   });
 
   const cases: [string, Behaviour, 'Unhealthy' | 'NoData', 'Unhealthy' | 'NoData', RegExp][] = [

@@ -14,11 +14,19 @@ interface Mesh {
   connections?: Series[];
   /** What the proxies of the scope sent themselves. */
   sent?: Series[];
+  /** Sidecars that Prometheus reads. */
+  read?: string[];
+  labelled?: boolean;
 }
+
+const READ = ['cartservice-0', 'redis-0', 'redis-6f7c8d9b5-x2x4z', 'guard-0']
+  .map(name => `cart/${name}`)
+  .concat('shop/frontend-0');
 
 /** Metrics of the mesh by the counter and by whether only plaintext is asked for. */
 function mesh(given: Mesh) {
-  return metrics(query => {
+  const sight = metrics(query => {
+    if (query.includes('istio_build')) return coverage(given, query);
     if (query.startsWith('count(')) return given.requests?.length ? [{ labels: {}, value: given.requests.length }] : [];
     if (query.includes('reporter="source"')) return (query.includes('istio_requests_total') && given.sent) || [];
     const plain = query.includes('connection_security_policy!="mutual_tls"');
@@ -27,6 +35,15 @@ function mesh(given: Mesh) {
     assert.match(query, /istio_tcp_connections_opened_total/);
     return (plain ? given.plainConnections : given.connections) ?? [];
   });
+  /** What is asked about traffic. */
+  const counting = () => sight.asked.filter(({ query }) => !query.includes('istio_build'));
+  return Object.defineProperty({ ...sight }, 'asked', { get: counting });
+}
+
+/** Sidecars that Prometheus reads, and whether it labels anything by pod. */
+function coverage({ read = READ, labelled = true }: Mesh, query: string): Series[] {
+  if (query.includes('pod!=""')) return labelled ? [{ labels: {}, value: 9 }] : [];
+  return read.map(name => ({ labels: { namespace: name.split('/')[0]!, pod: name.split('/')[1]! }, value: 1 }));
 }
 
 const probe = (sight: ReturnType<typeof mesh>, options: object = {}) =>
@@ -226,5 +243,59 @@ describe('plaintextTraffic', () => {
     const seen = await probe(sight).observe(look([pod()]));
     assert.equal(seen.message.length, 1024);
     assert.doesNotMatch(seen.message, /[\n\0]/);
+  });
+
+  describe('where Prometheus does not read every sidecar', () => {
+    const requests = [edge('shop/frontend', 'cart/cartservice', 1200)];
+    const seen = (given: Mesh, pods = [pod(), pod({ name: 'redis-0' })]) =>
+      probe(mesh({ requests, ...given })).observe(look(pods));
+
+    it('has NoData, and names those that it does not', async () => {
+      const { verdict, value, message } = await seen({ read: ['cart/cartservice-0', 'cart/other-0'] });
+      assert.deepEqual([verdict, value], ['NoData', '0 plaintext of 1200']);
+      assert.equal(
+        message,
+        'Prometheus does not read the sidecars of 1 of 2 pods (cart/redis-0), so what reaches them is not counted: ' +
+          'check its scrape configuration',
+      );
+      assert.match((await seen({ read: [] })).message, /^Prometheus does not read the sidecars of 2 of 2 pods/);
+    });
+
+    it('objects to plaintext all the same', async () => {
+      const { verdict } = await seen({ read: [], plainRequests: [edge('a/b', 'cart/redis', 3)] });
+      assert.equal(verdict, 'Unhealthy');
+    });
+
+    it('says so where labels do not tell, and does not wait for it', async () => {
+      const { verdict, message } = await seen({ read: [], labelled: false });
+      assert.equal(verdict, 'Healthy');
+      assert.match(message, /; whether Prometheus reads every proxy is not known \(it has no istio_build/);
+    });
+
+    it('waits for no pod that is young, not ready, behind ztunnel or outside the mesh', async () => {
+      const others = [
+        pod({ name: 'young-0', readySince: NOW - 59 * SECOND }),
+        pod({ name: 'ill-0', ready: false }),
+        pod({ name: 'ambient-0', mesh: 'Ambient' }),
+        pod({ name: 'bare-0', mesh: 'None' }),
+      ];
+      const read = ['cart/cartservice-0'];
+      assert.equal((await seen({ read }, [pod(), ...others])).verdict, 'Healthy');
+      const grown = pod({ name: 'young-0', readySince: NOW - 60 * SECOND });
+      assert.equal((await seen({ read }, [pod(), grown])).verdict, 'NoData');
+    });
+
+    it('takes counters of Envoy for it, with that preset', async () => {
+      const counted = (names: string[]) =>
+        metrics(query =>
+          query.startsWith('count by') || query.includes(' and sum by')
+            ? names.map(name => ({ labels: { namespace: 'cart', pod: name }, value: 500 }))
+            : [],
+        );
+      const observe = (names: string[]) =>
+        plaintextTraffic('p', { ...OPTIONS }, counted(names), 'envoy').observe(look([pod(), pod({ name: 'redis-0' })]));
+      assert.equal((await observe(['cartservice-0', 'redis-0'])).verdict, 'Healthy');
+      assert.match((await observe(['cartservice-0'])).message, /1 of 2 pods \(cart\/redis-0\)/);
+    });
   });
 });

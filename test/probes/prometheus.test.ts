@@ -77,9 +77,20 @@ describe('asking Prometheus', () => {
     );
   });
 
-  it('leaves out samples that are no numbers', async () => {
+  it('says what is no number, which is for the probes to judge', async () => {
     const odd = ['NaN', '+Inf', '-Inf', '', 'abc'].map(value => ({ metric: {}, value: [1, value] }));
-    assert.deepEqual(await ask(json(vector(...odd, one))), [{ labels: { pod: 'a' }, value: 3.5 }]);
+    const got = await ask(json(vector(...odd, one)));
+    assert.deepEqual(
+      got.map(({ value }) => value),
+      [Number.NaN, Infinity, -Infinity, Number.NaN, Number.NaN, 3.5],
+    );
+  });
+
+  it('takes a scalar for one element without labels', async () => {
+    const scalar = (value: unknown) =>
+      json(JSON.stringify({ status: 'success', data: { resultType: 'scalar', result: value } }));
+    assert.deepEqual(await ask(scalar([1, '2.5'])), [{ labels: {}, value: 2.5 }]);
+    await assert.rejects(ask(scalar([1])), /damaged/);
   });
 
   it('takes labels as they are, also those that mean something to JavaScript', async () => {

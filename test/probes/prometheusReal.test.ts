@@ -8,9 +8,12 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clientErrors } from '../../src/probes/clientErrors.ts';
+import { controlPlane } from '../../src/probes/controlPlane.ts';
 import { plaintextTraffic } from '../../src/probes/plaintextTraffic.ts';
 import type { Probe, Sight } from '../../src/probes/probe.ts';
 import { Prometheus } from '../../src/probes/prometheus.ts';
+import { prometheusQuery } from '../../src/probes/prometheusQuery.ts';
 import { refusedConnections } from '../../src/probes/refusedConnections.ts';
 import { trafficDrop } from '../../src/probes/trafficDrop.ts';
 import type { Scope } from '../../src/rollout/scope.ts';
@@ -28,6 +31,7 @@ describe('a real Prometheus', function () {
   let folder: string;
   let prometheus: ChildProcess;
   let client: Prometheus;
+  let url: string;
   let sight: Sight;
   let startedAt: number;
   let changedAt: number;
@@ -72,7 +76,8 @@ describe('a real Prometheus', function () {
       cwd: folder,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-    client = new Prometheus({ url: `http://127.0.0.1:${port}` });
+    url = `http://127.0.0.1:${port}`;
+    client = new Prometheus({ url });
     sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER, call: NEVER };
   }
 
@@ -100,6 +105,12 @@ describe('a real Prometheus', function () {
     // a connection that lasts, and handshakes that were refused
     counters.tcp('old/ledger', 'queue/store', 1, 4000);
     counters.tcp('unknown/unknown', 'queue/broker', 4, 0);
+    for (const namespace of ['cart', 'queue', 'silent']) counters.build(namespace, 'cartservice-0');
+    for (const name of ['downstream_cx_total', 'ssl_handshake']) counters.inbound(name, 'cartservice-0', 1, 'silent');
+    counters.call('shop/frontend', 'cart/cartservice', '200', '-', 1000);
+    counters.call('shop/old', 'cart/cartservice', '503', 'UC', 1000);
+    counters.add('pilot_xds', {}, 40);
+    counters.converged({ 0.1: 10, 10: 90, '+Inf': 90 });
     await scraped(2);
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
     counters.traffic('istio_requests_total', 'legacy/reporting', 'cart/cartservice', 'none', 1);
@@ -113,6 +124,7 @@ describe('a real Prometheus', function () {
     counters.inbound('ssl_handshake', 'asked-0', 60, 'asked');
     counters.inbound('ssl_fail_verify_no_cert', 'asked-0', 200, 'asked');
     await scraped(2);
+    counters.call('shop/old', 'cart/cartservice', '503', 'UC', 100);
     startedAt = Date.now();
     await scraped(1);
     // the operator's own hellos while STRICT spread: Prometheus reads them only after it was seen in force
@@ -123,6 +135,12 @@ describe('a real Prometheus', function () {
     counters.tcp('old/ledger', 'queue/store', 0, 100);
     counters.tcp('unknown/unknown', 'queue/broker', 12, 0);
     counters.denied('legacy/reporting', 'cart/redis', 7);
+    counters.call('shop/frontend', 'cart/cartservice', '200', '-', 300);
+    counters.call('shop/old', 'cart/cartservice', '503', 'UC', 100);
+    // a counter that begins with the failure, of which nobody knows the workload
+    counters.call('shop/broken', 'cart/cartservice', '503', 'UF,URX', 60, { known: false });
+    counters.add('pilot_total_xds_rejects', { type: 'lds' }, 2);
+    counters.converged({ 0.1: 0, 10: 5, '+Inf': 25 });
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
     await scraped(3);
   }
@@ -228,6 +246,53 @@ describe('a real Prometheus', function () {
     );
   });
 
+  it('sees a client that has begun to fail, and none that failed before', async () => {
+    const options = { window: '10s', maxPercent: 1, minRequests: 20 };
+    const probe = clientErrors('clients', options, sight);
+    const { verdict, message } = await observe(probe, { changedAt, now: changedAt + 10_000 });
+    assert.equal(verdict, 'Unhealthy', message);
+    assert.match(message, /100% of \d+ calls from shop\/broken to cart\/cartservice failed \(503 UF,URX\); UC, UF/);
+    assert.doesNotMatch(message, /shop\/(old|frontend)/);
+  });
+
+  it('sees what proxies rejected since, and which updates were late', async () => {
+    const probe = controlPlane('istiod', { window: '10s', maxConvergence: '10s' }, sight);
+    const { verdict, message } = await observe(probe, { changedAt, now: changedAt + 10_000 });
+    assert.equal(verdict, 'Unhealthy', message);
+    assert.match(message, /^2 times a proxy rejected LDS; \d+ proxy updates of \d+ took longer than 10s/);
+    const before = { now: changedAt };
+    assert.equal((await observe(probe, before)).verdict, 'Healthy');
+  });
+
+  const NUMBERS: [string, object, string, RegExp][] = [
+    ['max(pilot_xds)', { max: 40 }, 'Healthy', /gives 40 for/],
+    ['max(pilot_xds)', { max: 39 }, 'Unhealthy', /gives 40 for .*, more than max 39/],
+    ['scalar(pilot_xds) / 10', { max: 3 }, 'Unhealthy', /gives 4 for/],
+    ['pilot_xds * 0 / 0', { max: 1 }, 'NoData', /no number/],
+    ['pilot_xds / 0', { max: 1 }, 'NoData', /no number/],
+    ['nothing_at_all', { max: 1 }, 'NoData', /gives nothing/],
+    ['max(', { max: 1 }, 'Error', /could not look: .*status 400 \(bad_data\)/],
+    ['pilot_xds[${window}]', { max: 1 }, 'Error', /no instant vector|bad_data/],
+    ['max_over_time(pilot_xds[${window}:1s])', { min: 1 }, 'Healthy', /gives 40/],
+  ];
+  for (const [expr, limits, verdict, message] of NUMBERS) {
+    it(`${expr} with ${JSON.stringify(limits)} is ${verdict}`, async () => {
+      const asker = { namespace: 'istio-system', isRoot: true, queries: [] };
+      const probe = prometheusQuery('own', { expr, parameters: {}, window: '1m', ...limits }, sight, asker);
+      const seen = await observe(probe);
+      assert.equal(seen.verdict, verdict, seen.message);
+      assert.match(seen.message, message);
+    });
+  }
+
+  it('tells the sidecars that it does not read', async () => {
+    const quiet = { changedAt, now: changedAt + 15_000, startedAt, scopes };
+    const pods = [pod(), pod({ name: 'unread-0' })];
+    const seen = await plaintext({ window: '20s', minRequests: 1 }).observe(look(pods, quiet));
+    assert.equal(seen.verdict, 'NoData');
+    assert.match(seen.message, /^Prometheus does not read the sidecars of 1 of 2 pods \(cart\/unread-0\)/);
+  });
+
   it('has NoData for a scope that nobody counts, in both presets', async () => {
     const other: Scope[] = [{ kind: 'Namespace', namespace: 'silent' }];
     const pods = () => Promise.resolve([pod({ namespace: 'silent' })]);
@@ -252,6 +317,44 @@ describe('a real Prometheus', function () {
         assert.match(seen.value, chosen.length === 1 ? /^\d+ plaintext of [1-9]/ : /^0 plaintext of 0$/, seen.message);
       }
     }
+  });
+
+  describe('in trouble', () => {
+    const verdicts = async (from: Sight) => {
+      const probes = [
+        plaintextTraffic('a', { window: '20s', minRequests: 1, source: 'Metrics' }, from, 'istio'),
+        trafficDrop('b', { window: '10s', maxPercent: 50, minRequests: 20 }, from, 'istio'),
+        refusedConnections('c', { window: '15s', maxConnections: 0 }, from),
+        clientErrors('d', { window: '10s', maxPercent: 1, minRequests: 20 }, from),
+        controlPlane('e', { window: '10s', maxConvergence: '10s' }, from),
+      ];
+      const at = { changedAt: Date.now() - 16_000, now: Date.now() };
+      return Promise.all(probes.map(async probe => (await observe(probe, at)).verdict));
+    };
+
+    it('that hangs is an Error for every probe, in time', async () => {
+      const hasty = new Prometheus({ url, deadlineMs: 300 });
+      prometheus.kill('SIGSTOP');
+      try {
+        const began = Date.now();
+        const query: Sight['query'] = (promql, time, signal) => hasty.query(promql, time, signal);
+        assert.deepEqual(new Set(await verdicts({ ...sight, query })), new Set(['Error']));
+        assert.ok(Date.now() - began < 5_000);
+      } finally {
+        prometheus.kill('SIGCONT');
+        await hasty.close();
+      }
+    });
+
+    it('whose targets are gone is NoData for every probe, never Healthy', async () => {
+      endpoint.closeAllConnections();
+      endpoint.close();
+      // two failed scrapes, after which the series are stale
+      await sleep(3_000);
+      const later: Sight['query'] = (promql, time, signal) => sight.query(promql, time + 60_000, signal);
+      const seen = await verdicts({ ...sight, query: later });
+      assert.ok(!seen.includes('Healthy') && !seen.includes('Unhealthy'), seen.join());
+    });
   });
 });
 

@@ -4,7 +4,15 @@ import { buildProbes } from '../../src/probes/registry.ts';
 import { blindCluster, metrics } from './scene.ts';
 
 const sight = metrics(() => []);
-const around = { sight, cluster: blindCluster, author: { namespace: 'shop', name: 'r', uid: 'u' } };
+const around = {
+  sight,
+  cluster: blindCluster,
+  author: { namespace: 'shop', name: 'r', uid: 'u' },
+  isRoot: false,
+  queries: [],
+  plan: '',
+  receivers: [],
+};
 const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
 const names = (specs: ProbeSpec[], haveMetrics: boolean) =>
   buildProbes(specs, { ...around, preset: 'istio', metrics: haveMetrics }).map(probe => probe.name);
@@ -22,7 +30,7 @@ describe('probes of a spec', () => {
 
   it('cover every kind of round with the default set', () => {
     const rounds = buildProbes([], { ...around, preset: 'istio', metrics: true }).flatMap(probe => probe.rounds);
-    assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Guard', 'Soak']);
+    assert.deepEqual([...new Set(rounds)].sort(), ['Enforcement', 'Entry', 'Guard', 'Restored', 'Soak']);
   });
 
   it('count refused connections only where the author asks for it, with both kinds of metrics', () => {

@@ -62,6 +62,8 @@ export class TestMesh {
   now = START;
   metrics = true;
   judge: Judge = () => 'Healthy';
+  /** What a look after a way back says. */
+  restored: Verdict = 'Healthy';
   obstacle: Obstacle | undefined;
   trouble: Trouble | undefined;
   /** What the cluster says; undefined: nobody asks it. */
@@ -311,7 +313,7 @@ export class TestMesh {
   #round(kind: RoundKind, scopes: string[], names: ReadonlySet<string> | undefined): Round {
     const at = new Date(this.now).toISOString();
     const observations = [...(names ?? [kind.toLowerCase()])].map((name): Observation => {
-      const verdict = this.judge(kind, scopes, this.now, name);
+      const verdict = kind === 'Restored' ? this.restored : this.judge(kind, scopes, this.now, name);
       return { name, verdict, value: '', samples: 1, message: `${kind} is ${verdict}`, at };
     });
     return { kind, at: this.now, scopes, observations };

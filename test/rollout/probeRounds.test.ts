@@ -33,7 +33,7 @@ describe('when a probe looks', () => {
     [{ plaintextTraffic: {} }, ['Entry', 'Soak']],
     [{ plaintextTraffic: {}, when: 'Entry' }, ['Entry']],
     [{ plaintextTraffic: {}, when: 'Soak' }, ['Soak']],
-    [{ enforcement: {} }, ['Enforcement', 'Soak']],
+    [{ enforcement: {} }, ['Enforcement', 'Soak', 'Restored', 'Guard']],
     [{ workloadReadiness: {} }, ['Soak']],
     [{ workloadReadiness: {}, when: 'Guard' }, []],
   ];

@@ -73,6 +73,14 @@ describe('a rollout is refused', () => {
     assert.equal(refused(ROOT, { mesh: {} }, 'cart'), undefined);
   });
 
+  it('for query text outside the mesh root namespace', () => {
+    const probes = [{ name: 'p', prometheus: { expr: 'up', max: 1 } }];
+    const tenant = refusal(rollout(1, 'cart', { namespace: {} }, { probes }), [], world);
+    assert.equal(tenant?.reason, 'NotInRootNamespace');
+    assert.match(tenant.message, /^probe p holds query text, .* name a query of the operator's configuration instead/);
+    assert.equal(refusal(rollout(1, ROOT, { mesh: {} }, { probes }), [], world), undefined);
+  });
+
   it('in no other place', () => {
     assert.equal(refusal(rollout(1, ROOT, { mesh: {} }), [], world), undefined);
     assert.equal(refusal(rollout(1, 'cart', { namespace: {} }), [], world), undefined);

@@ -64,6 +64,19 @@ describe('hazards of counting by dry run', () => {
     assert.match(heldBy(mesh, 'Conflict'), /AuthorizationPolicy cart\/mtls-rollout-shadow is not of this rollout/);
   });
 
+  it('hold a namespace with a gateway, whose clients would be cut, until that is accepted', () => {
+    const proxy = { name: 'istio-proxy', args: ['proxy', 'router'] };
+    const gateway = {
+      metadata: { name: 'edge-1', namespace: 'cart', labels: { app: 'edge' } },
+      spec: { containers: [proxy] },
+    };
+    const mesh = meshOf();
+    mesh.putRaw('Pod', gateway);
+    assert.match(heldBy(mesh, 'ShadowOnGateway'), /also reaches gateway cart\/edge-1/);
+    mesh.edit({ preflight: { accept: ['UnmeshedWorkload', 'ShadowOnGateway'] } });
+    mesh.until(() => mesh.authorizations.size > 0);
+  });
+
   it('do not concern those who count by metrics', () => {
     const mesh = meshOf({ probes: [{ name: 'plain', plaintextTraffic: {} }] });
     mesh.putPod('cart', 'quick', { mesh: 'Ambient' });

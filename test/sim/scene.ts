@@ -87,7 +87,7 @@ export function scene(options: Partial<MeshOptions> = {}): { clock: VirtualClock
       spec: { selector: { app: name }, ports: PORTS.map(({ port, name: portName }) => ({ port, name: portName })) },
     }),
   );
-  mesh.begin(pods, services, [], []);
+  mesh.begin(pods, services, [], [], []);
   return { clock, mesh };
 }
 

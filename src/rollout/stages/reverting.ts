@@ -4,7 +4,7 @@ import { isMarked } from '../marked.ts';
 import { type Move, onward } from '../move.ts';
 import type { Situation } from '../situation.ts';
 import { bounded, timestamp } from '../text.ts';
-import { keptText, undoing } from './undoing.ts';
+import { outcomeText, undoing } from './undoing.ts';
 
 const WORDS = { Revert: 'mode Revert', Deletion: 'deletion' } as const;
 
@@ -13,12 +13,12 @@ export function reverting(situation: Situation, status: Status, cause: keyof typ
   const isOn = before?.cause === cause && before.finishedAt === undefined;
   if (!isOn) return isMarked(situation) ? begun(situation, status, cause) : rest(before);
   const title = WORDS[cause];
-  const wait = undoing(situation, status, { record: before, step: null, title, isWithin: () => true });
-  if (wait) return wait;
+  const done = undoing(situation, status, { record: before, step: null, title, isWithin: () => true });
+  if (!('over' in done)) return done;
   return onward(
     null,
-    { reason: 'Reverted', message: bounded(`${title}: ${restText(before)}`), severity: 'Normal' },
-    { rollback: { ...before, restored: before.total ?? 0, finishedAt: timestamp(situation.now) } },
+    { reason: 'Reverted', message: bounded(`${title}: ${restText(done.over)}`), severity: 'Normal' },
+    { rollback: done.over },
   );
 }
 
@@ -47,5 +47,5 @@ function rest(record: RollbackStatus | undefined): Move {
 }
 
 function restText(record: RollbackStatus | undefined): string {
-  return `every policy is as it was before the rollout${record ? keptText(record) : ''}`;
+  return `every policy is as it was before the rollout${record ? outcomeText(record) : ''}`;
 }

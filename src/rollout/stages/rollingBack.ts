@@ -5,25 +5,25 @@ import type { Situation } from '../situation.ts';
 import { bounded, clockTime, listed, timestamp } from '../text.ts';
 import { within } from '../undo.ts';
 import { about, stepText } from './story.ts';
-import { keptText, undoing } from './undoing.ts';
+import { outcomeText, undoing } from './undoing.ts';
 
 export function rollingBack(situation: Situation, status: Status, step: StepStatus): Move {
   const record = status.rollback ?? lost(situation, step);
   const what = rollbackText(record);
   const title = `${stepText(step)}: rolling back ${what} since ${clockTime(Date.parse(step.since), situation.now)}`;
   const isWithin = within(situation, record, step.scopes);
-  const wait = undoing(situation, status, { record, step, title, isWithin });
-  if (wait) return wait;
-  const at = timestamp(situation.now);
+  const done = undoing(situation, status, { record, step, title, isWithin });
+  if (!('over' in done)) return done;
+  const { over } = done;
   return onward(
-    enter(step, 'RolledBack', at),
+    enter(step, 'RolledBack', timestamp(situation.now)),
     {
       reason: 'RolledBack',
-      message: bounded(`${stepText(step)}: ${what} restored to its original${keptText(record)}`),
+      message: bounded(`${stepText(step)}: ${what} restored to its original${outcomeText(over)}`),
       severity: 'Warning',
       ...about(step),
     },
-    { rollback: { ...record, restored: record.total ?? 0, finishedAt: at } },
+    { rollback: over },
   );
 }
 

@@ -4,10 +4,11 @@ import { type Marked, marked } from '../marked.ts';
 import type { Wait } from '../move.ts';
 import { unpin } from '../pins.ts';
 import type { Situation } from '../situation.ts';
-import { counted, listed } from '../text.ts';
+import { counted, listed, timestamp } from '../text.ts';
 import { recorded, restorations } from '../undo.ts';
 import { rulesLast } from './clientRules.ts';
 import { BACKSTOP } from './deadline.ts';
+import { proofText, proving } from './proof.ts';
 import { shadowsLast } from './shadowing.ts';
 
 /** Pins removed by one decision. */
@@ -21,12 +22,12 @@ export interface Undoing {
   isWithin: (scope: string | undefined) => boolean;
 }
 
-/** What is still to do; undefined when everything within the extent is as it was. */
+/** What is still to do, or the record of what was done when everything within the extent is as it was. */
 export function undoing(
   situation: Situation,
   status: Status,
   { record, step, title, isWithin }: Undoing,
-): Wait | undefined {
+): Wait | { over: RollbackStatus } {
   const left = marked(situation).filter(({ mark }) => isWithin(mark.applied?.scope));
   if (left.length > 0) return restoring(situation, { record, step, title }, left);
   const rollback = recorded(record, left, { next: [] });
@@ -34,7 +35,11 @@ export function undoing(
     unpinning(situation) ??
     shadowsLast(situation, status.shadows ?? 0) ??
     rulesLast(situation, status.settlingSince, isWithin, status.clientRules ?? 0);
-  return last && { ...last, step, rollback, message: `${title}, ${last.message}` };
+  if (last) return { ...last, step, rollback, message: `${title}, ${last.message}` };
+  const proof = proving(situation, rollback);
+  if ('over' in proof) return { over: { ...proof.over, finishedAt: timestamp(situation.now) } };
+  const { wait } = proof;
+  return { ...wait, kind: 'Wait', phase: 'RollingBack', step, on: 'proof', message: `${title}, ${wait.message}` };
 }
 
 function restoring(
@@ -75,8 +80,10 @@ function unpinning(situation: Situation): Omit<Wait, 'step'> | undefined {
 }
 
 /** What came of it, as the end of a sentence. */
-export function keptText({ kept = [] }: RollbackStatus): string {
-  return kept.length > 0 ? `; what somebody else had set in ${listed(kept)} stays` : '';
+export function outcomeText(record: RollbackStatus): string {
+  const { kept = [] } = record;
+  const theirs = kept.length > 0 ? `; what somebody else had set in ${listed(kept)} stays` : '';
+  return `${proofText(record)}${theirs}`;
 }
 
 /** `3 policies`, or `1 of 3 policies` once some are restored. */

@@ -1,12 +1,14 @@
 /** What the control plane has told which proxy: every change reaches every proxy after its own short delay. */
-import type { DestinationRule, PeerAuthentication } from '../../istio/objects.ts';
+import type { AuthorizationPolicy, DestinationRule, PeerAuthentication } from '../../istio/objects.ts';
 import { type DestinationRuleIndex, destinationRuleIndex } from '../../istio/destinationRuleLookup.ts';
 import { type Policies, policiesOf } from '../../istio/policies.ts';
+import { type ShadowPolicies, shadowPoliciesOf } from './shadows.ts';
 
 /** One state of the mesh's configuration, as a proxy holds it. */
 export interface Configuration {
   readonly policies: Policies;
   readonly rules: DestinationRuleIndex;
+  readonly shadows: ShadowPolicies;
 }
 
 interface Version {
@@ -30,6 +32,7 @@ export class ConfigurationHistory {
   readonly #versions: Version[] = [];
   readonly #policies = new Map<string, PeerAuthentication>();
   readonly #rules = new Map<string, DestinationRule>();
+  readonly #authorizations = new Map<string, AuthorizationPolicy>();
 
   constructor(propagation: Propagation, seed: number) {
     this.#propagation = propagation;
@@ -38,10 +41,15 @@ export class ConfigurationHistory {
   }
 
   /** What was in force before anything was looked at. Only possible before the first change. */
-  begin(policies: Iterable<[string, PeerAuthentication]>, rules: Iterable<[string, DestinationRule]>): void {
+  begin(
+    policies: Iterable<[string, PeerAuthentication]>,
+    rules: Iterable<[string, DestinationRule]>,
+    authorizations: Iterable<[string, AuthorizationPolicy]>,
+  ): void {
     if (this.#versions.length > 1) throw new Error('the configuration has already changed: it cannot begin again');
     for (const [key, policy] of policies) this.#policies.set(key, policy);
     for (const [key, rule] of rules) this.#rules.set(key, rule);
+    for (const [key, policy] of authorizations) this.#authorizations.set(key, policy);
     this.#versions[0]!.configuration = this.#snapshot();
   }
 
@@ -54,6 +62,12 @@ export class ConfigurationHistory {
   setRule(at: number, key: string, rule: DestinationRule | undefined): void {
     if (rule === undefined) this.#rules.delete(key);
     else this.#rules.set(key, rule);
+    this.#push(at);
+  }
+
+  setAuthorization(at: number, key: string, policy: AuthorizationPolicy | undefined): void {
+    if (policy === undefined) this.#authorizations.delete(key);
+    else this.#authorizations.set(key, policy);
     this.#push(at);
   }
 
@@ -88,9 +102,11 @@ export class ConfigurationHistory {
   #snapshot(): Configuration {
     const policies = [...this.#policies.values()];
     const rules = [...this.#rules.values()];
+    const shadows = shadowPoliciesOf(this.#authorizations.values());
     let sortedPolicies: Policies | undefined;
     let sortedRules: DestinationRuleIndex | undefined;
     return {
+      shadows,
       get policies() {
         return (sortedPolicies ??= policiesOf(policies));
       },

@@ -6,6 +6,7 @@ import { carriedSamples, closedSamples, type Naming, type Pair, type Sample, tra
 import type { Outcome } from './outcome.ts';
 import type { MeshPod, PortProtocol } from './pod.ts';
 import type { SeriesStore } from './series.ts';
+import { isShadowed, type ShadowPolicies } from './shadows.ts';
 import { Tallies } from './tallies.ts';
 
 /** What a flow asks of the mesh around it, always for one point in time. */
@@ -15,6 +16,8 @@ export interface Surroundings {
   outcome(call: Call, client: MeshPod, server: MeshPod, port: number, at: number): Outcome;
   mode(server: MeshPod, port: number, at: number): Mode;
   isThere(pod: string): boolean;
+  /** By which its sidecar counts. */
+  shadows(server: MeshPod, at: number): ShadowPolicies;
   /** Calls back when the connections that were open at `changedAt` have been drained. */
   afterDrain(changedAt: number, cut: (at: number) => void): void;
 }
@@ -49,7 +52,7 @@ export class Flow {
   readonly #tallies: Tallies;
   readonly #report: Record<Reported, Counter>;
   readonly #held = new Map<string, Held>();
-  readonly #modes = new Map<string, Mode>();
+  readonly #chains = new Map<string, string>();
   #ended = false;
 
   constructor(call: Call, mesh: Surroundings, series: SeriesStore, naming: Naming) {
@@ -119,23 +122,23 @@ export class Flow {
   #pairs(at: number): Pair[] {
     const { call } = this;
     const servers = this.#mesh.servers(call);
-    this.#watchModes(servers, at);
+    this.#watchChains(servers, at);
     return this.#mesh.clients(call).flatMap(client =>
       servers.map(({ pod: server, port, protocol }) => {
         const outcome = this.#mesh.outcome(call, client, server, port, at);
-        return { call, client, server, port, protocol, outcome };
+        return { call, client, server, port, protocol, outcome, shadows: this.#mesh.shadows(server, at) };
       }),
     );
   }
 
-  /** A change of a port's mode drains the connections that are open at that moment. */
-  #watchModes(servers: { pod: MeshPod; port: number }[], at: number): void {
+  /** A change of a port's mode, or of whether it counts, drains the connections that are open at that moment. */
+  #watchChains(servers: { pod: MeshPod; port: number }[], at: number): void {
     if (this.call.held === undefined) return;
     for (const { pod, port } of servers) {
-      const mode = this.#mesh.mode(pod, port, at);
-      const before = this.#modes.get(pod.key);
-      this.#modes.set(pod.key, mode);
-      if (before !== undefined && before !== mode) this.#mesh.afterDrain(at, now => this.#cut(pod.key, at, now));
+      const chain = `${this.#mesh.mode(pod, port, at)} ${isShadowed(this.#mesh.shadows(pod, at), pod)}`;
+      const before = this.#chains.get(pod.key);
+      this.#chains.set(pod.key, chain);
+      if (before !== undefined && before !== chain) this.#mesh.afterDrain(at, now => this.#cut(pod.key, at, now));
     }
   }
 

@@ -4,9 +4,9 @@ import type { Clock } from '../../cluster/clock.ts';
 import type { Log } from '../../cluster/log.ts';
 import { Reflector } from '../../cluster/reflector.ts';
 import type { KubeObject, Resource } from '../../cluster/resource.ts';
-import { PODS, SERVICES } from '../../cluster/resources.ts';
+import { AUTHORIZATION_POLICIES, PODS, SERVICES } from '../../cluster/resources.ts';
 import type { Transport } from '../../cluster/transport.ts';
-import type { DestinationRule, PeerAuthentication } from '../../istio/objects.ts';
+import type { AuthorizationPolicy, DestinationRule, PeerAuthentication } from '../../istio/objects.ts';
 import type { SimulatedMesh } from './mesh.ts';
 import { meshPod, meshService, type PodObject, type ServiceObject } from './pod.ts';
 
@@ -42,16 +42,19 @@ export async function follow(mesh: SimulatedMesh, options: FollowOptions): Promi
   const services = reflector(SERVICES, options, raw => meshService(raw as unknown as ServiceObject));
   const policies = reflector(POLICIES, options, raw => raw as unknown as PeerAuthentication);
   const rules = reflector(RULES, options, raw => raw as unknown as DestinationRule);
-  const all = [pods, services, policies, rules];
+  const authorizations = reflector(AUTHORIZATION_POLICIES, options, raw => raw as unknown as AuthorizationPolicy);
+  const all = [pods, services, policies, rules, authorizations];
   const stopped = Promise.all(all.map(each => each.run(options.signal))).then(() => undefined);
   await Promise.all(all.map(each => each.synced));
-  mesh.begin(pods.cache.list(), services.cache.list(), policies.cache.list(), rules.cache.list());
+  const lists = [pods.cache.list(), services.cache.list(), policies.cache.list(), rules.cache.list()] as const;
+  mesh.begin(...lists, authorizations.cache.list());
   pods.onChange(({ namespace, name }, _, pod) => (pod ? mesh.setPod(pod) : mesh.deletePod(namespace, name)));
   services.onChange(({ namespace, name }, _, service) =>
     service ? mesh.setService(service) : mesh.deleteService(namespace, name),
   );
   policies.onChange(({ namespace, name }, _, policy) => mesh.setPolicy(namespace, name, policy));
   rules.onChange(({ namespace, name }, _, rule) => mesh.setRule(namespace, name, rule));
+  authorizations.onChange(({ namespace, name }, _, policy) => mesh.setAuthorization(namespace, name, policy));
   return { stopped };
 }
 

@@ -4,14 +4,15 @@
  */
 import type { Clock } from '../../cluster/clock.ts';
 import { effectiveModes } from '../../istio/effectiveMode.ts';
-import type { DestinationRule, Mode, PeerAuthentication } from '../../istio/objects.ts';
+import type { AuthorizationPolicy, DestinationRule, Mode, PeerAuthentication } from '../../istio/objects.ts';
 import type { Call, CallReport } from './call.ts';
 import { ConfigurationHistory, type Propagation } from './configuration.ts';
 import { Flow, type Surroundings } from './flow.ts';
-import { type Naming, type Sample, startSamples } from './metrics.ts';
+import { type Sample, startSamples } from './metrics.ts';
 import { outcomeOf, speechOf } from './outcome.ts';
 import type { MeshPod, MeshService } from './pod.ts';
 import { SeriesStore } from './series.ts';
+import { shadowStart } from './shadows.ts';
 import { Tallies } from './tallies.ts';
 import { Topology } from './topology.ts';
 
@@ -76,10 +77,11 @@ export class SimulatedMesh {
     services: Iterable<MeshService>,
     policies: Iterable<PeerAuthentication>,
     rules: Iterable<DestinationRule>,
+    authorizations: Iterable<AuthorizationPolicy>,
   ): void {
+    this.#configuration.begin(keyed(policies), keyed(rules), keyed(authorizations));
     for (const pod of pods) this.#place(pod, this.#clock.now());
     for (const service of services) this.topology.setService(service);
-    this.#configuration.begin(keyed(policies), keyed(rules));
   }
 
   setPod(pod: MeshPod): void {
@@ -119,11 +121,20 @@ export class SimulatedMesh {
     this.#distribute(undefined);
   }
 
+  /** An AuthorizationPolicy was written; undefined: it was deleted. Sidecars that count by it do so from zero on. */
+  setAuthorization(namespace: string, name: string, policy: AuthorizationPolicy | undefined): void {
+    const history = this.#configuration;
+    history.setAuthorization(this.#settle(), `${namespace}/${name}`, policy);
+    for (const pod of this.topology.podsIn(namespace))
+      this.#plan(history.arrivalOfNewest(pod.key), at => this.#strangers.add(at, shadowStart(history, pod, at)));
+    this.#distribute(namespace);
+  }
+
   /** Adds traffic. With a `since` in the past it has run since then against the mesh as it is now. */
   addCall(call: Call): void {
     const now = this.#settle();
     if (this.#flows.has(call.name)) throw new Error(`there is already a call named ${call.name}`);
-    const flow = new Flow(call, this.#surroundings, this.#series, this.#naming);
+    const flow = new Flow(call, this.#surroundings, this.#series, this.options);
     this.#flows.set(call.name, flow);
     if (call.since <= now) flow.refresh(call.since);
     else this.#plan(call.since, at => flow.refresh(at));
@@ -154,11 +165,7 @@ export class SimulatedMesh {
   /** A proxy exports its counters from its start on, whether or not anything comes. */
   #place(pod: MeshPod, now: number): void {
     this.topology.setPod(pod);
-    this.#strangers.add(now, startSamples(pod));
-  }
-
-  get #naming(): Naming {
-    return this.options;
+    this.#strangers.add(now, [...startSamples(pod), ...shadowStart(this.#configuration, pod, now)]);
   }
 
   /** Brings everything up to the present. Time does not run backwards, whatever the clock says. */
@@ -218,6 +225,7 @@ export class SimulatedMesh {
     clients: call => this.topology.podsOf(call.from.namespace, call.from.workload).filter(pod => pod.running),
     servers: call => this.topology.backends(call.to.namespace, call.to.service, call.to.port),
     isThere: key => this.topology.pod(key) !== undefined,
+    shadows: (server, at) => this.#configuration.of(server.key, at).shadows,
     mode: (server, port, at) => this.#modeSeenBy(server, server, port, at),
     outcome: (call, client, server, port, at) => {
       const rule = this.#configuration.of(client.key, at).rules.clientTls({

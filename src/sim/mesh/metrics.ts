@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 import type { MeshPod, PortProtocol } from './pod.ts';
 import type { Labels } from './series.ts';
+import { type ShadowPolicies, shadowSamples } from './shadows.ts';
 
 export interface Sample {
   metric: string;
@@ -21,6 +22,8 @@ export interface Pair {
   port: number;
   protocol: PortProtocol;
   outcome: Outcome;
+  /** By which the sidecar of the server counts. */
+  shadows: ShadowPolicies;
 }
 
 export interface Naming {
@@ -43,7 +46,14 @@ const HELLO_BYTES = 250;
 export function trafficSamples(pair: Pair, amount: number, naming: Naming): Sample[] {
   const metric = pair.call.kind === 'tcp' ? 'istio_tcp_connections_opened_total' : 'istio_requests_total';
   const counted = istioSamples(metric, pair, amount, naming);
-  return [...counted, ...carriedSamples(pair, amount, naming), ...envoySamples(pair, amount)];
+  return [...counted, ...carriedSamples(pair, amount, naming), ...envoySamples(pair, amount), ...dryRun(pair, amount)];
+}
+
+/** Requests to an HTTP port, connections to any other. */
+function dryRun({ call, server, port, protocol, outcome, shadows }: Pair, amount: number): Sample[] {
+  if (!isAnswered(outcome)) return [];
+  const how = call.kind === 'tcp' || protocol === 'tcp' ? 'tcp' : 'http';
+  return shadowSamples(shadows, server, { port, protocol: how, plaintext: outcome === 'Plaintext' }, amount);
 }
 
 /** Round trips over the connections of a tcp call. */
@@ -176,10 +186,17 @@ function strangerSamples(pod: MeshPod, { chain, protocol, isListening }: MetHell
   return [counted('istio_tcp_connections_opened_total', 1), ...BYTES.map(metric => counted(metric, bytes))];
 }
 
-/** Counters of the inbound listener stand at zero from its start on. A gateway has no such listener. */
+/** A sidecar says that it is there, and the counters of its inbound listener stand at zero from its start on. A gateway has no such listener. */
 export function startSamples(pod: MeshPod): Sample[] {
   if (!pod.sidecar || pod.gateway || !pod.running) return [];
-  return LISTENER_COUNTERS.map(name => listenerSample(pod, name, 0));
+  // a gauge that always says 1 in a real mesh; that it is there is all that anybody asks
+  const build = {
+    metric: 'istio_build',
+    labels: { component: 'proxy', ...scraped(pod) },
+    reporter: pod.key,
+    amount: 0,
+  };
+  return [build, ...LISTENER_COUNTERS.map(name => listenerSample(pod, name, 0))];
 }
 
 const LISTENER_COUNTERS = [

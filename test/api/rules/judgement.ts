@@ -61,6 +61,30 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].refusedConnections.maxConnections: must be a whole number',
   },
   {
+    rule: 'a query or its text',
+    good: probe({ prometheus: { query: 'errors', parameters: { route: '/' }, max: 0.5 } }),
+    bad: probe({ prometheus: { query: 'errors', expr: 'up', max: 1 } }),
+    problem: 'spec.probes[0].prometheus: say what to ask: exactly one of query, expr',
+  },
+  {
+    rule: 'limits of a query',
+    good: probe({ prometheus: { expr: 'sum(rate(x[${window}]))', min: -1, max: 1 } }),
+    bad: probe({ prometheus: { query: 'errors' } }),
+    problem: 'spec.probes[0].prometheus: say what is healthy: min, max or both',
+  },
+  {
+    rule: 'limits of a query in order',
+    good: probe({ prometheus: { query: 'errors', min: 1, max: 1 } }),
+    bad: probe({ prometheus: { query: 'errors', min: 2, max: 1 } }),
+    problem: 'spec.probes[0].prometheus: min must not be above max',
+  },
+  {
+    rule: 'longest convergence of controlPlane',
+    good: probe({ controlPlane: { maxConvergence: '30s' } }),
+    bad: probe({ controlPlane: { maxConvergence: '31s' } }),
+    problem: 'spec.probes[0].controlPlane.maxConvergence: must be a duration',
+  },
+  {
     rule: 'window of clientErrors',
     good: probe({ clientErrors: { window: '2m' } }),
     bad: probe({ clientErrors: { window: '2' } }),
@@ -101,6 +125,24 @@ export const judgementCases: RuleCase[] = [
     good: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '200-200' } }),
     bad: probe({ http: { service: 'frontend', port: 80, path: '/', expectStatus: '399-200' } }),
     problem: 'spec.probes[0].http.expectStatus: the range must begin with its lowest status',
+  },
+  {
+    rule: 'length of keys of the metadata of webhook',
+    good: probe({ webhook: { name: 'checks', metadata: { team: 'shop' } } }),
+    bad: probe({ webhook: { name: 'checks', metadata: { ['k'.repeat(64)]: 'v' } } }),
+    problem: 'spec.probes[0].webhook.metadata: keys must have 1 to 63 characters',
+  },
+  {
+    rule: 'number of items of the metadata of webhook',
+    good: probe({ webhook: { name: 'checks', metadata: items(16) } }),
+    bad: probe({ webhook: { name: 'checks', metadata: items(17) } }),
+    problem: 'spec.probes[0].webhook.metadata: must have at most 16 items',
+  },
+  {
+    rule: 'name of the CronJob of job',
+    good: probe({ job: { cronJob: 'c'.repeat(52) } }),
+    bad: probe({ job: { cronJob: 'c'.repeat(53) } }),
+    problem: 'spec.probes[0].job.cronJob: must have at most 52 characters',
   },
   {
     rule: 'shortest interval',
@@ -151,3 +193,7 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec: does not know "adoptt": correct the name or remove it',
   },
 ];
+
+function items(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+}

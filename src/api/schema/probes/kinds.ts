@@ -1,7 +1,15 @@
 /** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
-import { http, job } from './calls.ts';
+import { http, job, webhook } from './calls.ts';
 import { enforcement, kubernetesApi, workloadReadiness } from './pods.ts';
-import { ambientDenials, clientErrors, plaintextTraffic, refusedConnections, trafficDrop } from './traffic.ts';
+import { prometheus } from './query.ts';
+import {
+  ambientDenials,
+  clientErrors,
+  controlPlane,
+  plaintextTraffic,
+  refusedConnections,
+  trafficDrop,
+} from './traffic.ts';
 
 /** A probe has exactly one of these members. */
 export const kinds = {
@@ -22,11 +30,16 @@ export const kinds = {
     .optional()
     .describe('Plaintext connections that ztunnel denied; nothing to see where no pod of the scope is ambient.'),
   clientErrors: clientErrors.optional().describe('Errors that mesh clients of the scope see.'),
+  controlPlane: controlPlane
+    .optional()
+    .describe('Whether proxies take what istiod sends them, and how soon, by the metrics of istiod.'),
+  prometheus: prometheus.optional().describe('A number that Prometheus knows, against limits.'),
   kubernetesApi: kubernetesApi
     .optional()
     .describe('What the API server calls in the scope: webhooks for admission and conversion, and aggregated APIs.'),
   http: http.optional().describe('A request from the operator, which is outside the mesh, to a Service.'),
   job: job.optional().describe('A Job made from a CronJob for each look; its exit code decides.'),
+  webhook: webhook.optional().describe('A receiver that the configuration of the operator names; its status decides.'),
 };
 
 export type ProbeKind = keyof typeof kinds;
@@ -43,9 +56,12 @@ export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = 
   refusedConnections: 'Change',
   ambientDenials: 'Change',
   clientErrors: 'Soak',
+  controlPlane: 'Both',
+  prometheus: 'Soak',
   kubernetesApi: 'Change',
   http: 'Soak',
   job: 'Soak',
+  webhook: 'Soak',
 };
 
 export const PROBE_KINDS = Object.keys(kinds) as ProbeKind[];

@@ -60,3 +60,12 @@ export const clientErrors = z.strictObject({
     .default(20)
     .describe('Fewer requests and connections of mesh clients than this in the window are no evidence.'),
 });
+
+export const controlPlane = z.strictObject({
+  window: duration('5m', ['1s', '720h'], 'How far a look goes back, never beyond the change.'),
+  maxConvergence: duration(
+    '10s',
+    ['100ms', '30s'],
+    'Time within which 99 of 100 proxies must have what istiod sends them.',
+  ),
+});
