@@ -10,6 +10,7 @@ import { HELP, parseFlags } from './operator/flags.ts';
 import type { AlertSource } from './operator/alertWatch.ts';
 import { startHealth } from './operator/health.ts';
 import { MtlsRolloutOperator } from './operator/operator.ts';
+import { isAddress } from './operator/notificationSettings.ts';
 import { loadSettings, type Settings } from './operator/settings.ts';
 import { PROGRAM_VERSION } from './api/version.ts';
 import { Alertmanager } from './probes/alertmanager.ts';
@@ -18,7 +19,10 @@ import { httpCall } from './probes/httpCall.ts';
 import type { Sight } from './probes/probe.ts';
 import { Prometheus, PrometheusError } from './probes/prometheus.ts';
 import type { RemoteOptions } from './probes/remote.ts';
+import type { Receiver } from './probes/webhook.ts';
 import { createLogger } from './report/logger.ts';
+import { Notifier } from './report/notifier.ts';
+import { httpPost } from './report/post.ts';
 
 /** A graceful stop that takes longer is ended: the lease has run out by then. */
 const STOP_MS = 25_000;
@@ -60,6 +64,13 @@ function alertsOf({ alerts }: Settings): { alerts?: AlertSource } {
   return { alerts: signal => source.firing(signal) };
 }
 
+function receiversOf({ webhooks }: Settings): Receiver[] {
+  return webhooks.map(({ name, namespaces, ...address }) => {
+    const { deadlineMs: _, ...remote } = remoteOf(address);
+    return { ...remote, name, namespaces, timeoutMs: address.timeout };
+  });
+}
+
 /** How to reach what the configuration names; the token is read anew each time. */
 function remoteOf({ url, bearerTokenFile, caFile, timeout }: NonNullable<Settings['prometheus']>): RemoteOptions {
   return {
@@ -85,6 +96,22 @@ function settingsOf(argv: string[]): Settings | { problems: string[] } {
   return 'settings' in result ? result.settings : result;
 }
 
+function notifierOf({ notifications }: Settings, log: ReturnType<typeof createLogger>): Notifier {
+  const targets = notifications.map(({ name, type, url = '', urlFile, events }) => {
+    const address = async () => {
+      const text = urlFile === undefined ? url : await read(urlFile);
+      if (!isAddress(text)) throw new Error(`${urlFile} holds no http or https address`);
+      return text;
+    };
+    return { name, kind: type, address, events };
+  });
+  return new Notifier({ targets, post: httpPost(), clock: systemClock, log });
+}
+
+async function read(path: string): Promise<string> {
+  return (await readFile(path, 'utf8')).trim();
+}
+
 async function run(settings: Settings): Promise<number> {
   const { level, format } = settings.log;
   const log = createLogger({ level, format, now: Date.now, write: line => void process.stdout.write(line) });
@@ -94,6 +121,8 @@ async function run(settings: Settings): Promise<number> {
     clock: systemClock,
     sight: sightOf(settings),
     ...alertsOf(settings),
+    notifier: notifierOf(settings, log),
+    receivers: receiversOf(settings),
     log,
     random: Math.random,
     identity: `${hostname()}_${randomUUID()}`,

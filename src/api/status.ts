@@ -1,10 +1,6 @@
 /** The status of a MtlsRollout: bounded whatever the size of the target, and enough to go on after a crash. */
 import { z } from 'zod';
-
-const time = z.string().max(35).describe('RFC 3339 time.');
-const sentence = z.string().max(1024);
-const hash = z.string().max(16);
-const count = z.int32().min(0);
+import { count, hash, sentence, time, waiting } from './statusFields.ts';
 
 const VERDICTS = ['Healthy', 'Unhealthy', 'NoData', 'Error'] as const;
 const STAGES = [
@@ -155,12 +151,17 @@ const guard = z.object({
     )
     .max(10)
     .describe('What probes object to, until a look at the same scopes is healthy.'),
+  unmeshed: z
+    .array(z.object({ code: z.string().max(64), object: z.string().max(400), scope: z.string().max(127) }))
+    .max(20)
+    .describe('Workloads without a proxy in what is done.'),
 });
 
 export const statusSchema = z.object({
   observedGeneration: z.number().int().optional(),
   phase: z.enum(PHASES).optional(),
   message: sentence.optional(),
+  waiting: waiting.optional(),
   plan: hash.optional().describe('Hash of all waves.'),
   summary: z
     .object({
@@ -214,7 +215,7 @@ export const statusSchema = z.object({
   conditions: z
     .array(
       z.object({
-        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue']),
+        type: z.enum(['Ready', 'Reconciling', 'Stalled', 'Progressing', 'Drifted', 'ExceptionsDue', 'Unmeshed']),
         status: z.enum(['True', 'False', 'Unknown']),
         reason: z.string().min(1).max(64),
         message: sentence,

@@ -15,6 +15,11 @@ const COMMANDS = {
     name: 'optional',
     formats: ['json', 'yaml'],
   },
+  explain: {
+    usage: 'explain NAME [-n NAMESPACE] [-o json|yaml]',
+    name: 'required',
+    formats: ['json', 'yaml'],
+  },
   hazards: {
     usage: 'hazards [NAME] [-n NAMESPACE | -A | -f FILE...] [-o json|yaml|sarif|junit]',
     name: 'optional',
@@ -87,6 +92,8 @@ commands
   plan [NAME]      waves, scopes, and a diff of what would be written, computed now with your own
                    rights; ends with 2 when a hazard or an obstacle stands in the way
   describe [NAME]  where rollouts stand and what they wait for
+  explain NAME     why a rollout does not go on: what it waits for, since when, until when, and
+                   what unblocks it
   approve NAME WAVE
                    approve the plan of a wave that waits for it, as it is now
   retry NAME       let a rollout that was rolled back or paused try again
@@ -210,7 +217,7 @@ function alternatives(words: readonly string[]): string {
 
 function commandsThat(holds: (shape: CommandShape) => unknown): string {
   const names = Object.entries<CommandShape>(COMMANDS).flatMap(([name, shape]) => (holds(shape) ? [name] : []));
-  return listed(names);
+  return listed(names, names.length);
 }
 
 function isHttp(text: string): boolean {

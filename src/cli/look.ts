@@ -5,6 +5,7 @@ import { workloadStatus } from '../istio/workloadStatus.ts';
 import type { Input } from '../rollout/world.ts';
 import type { Call } from './arguments.ts';
 import type { Surroundings } from './command.ts';
+import { explainLines } from './explainView.ts';
 import { type HazardReport, hazardReport } from './hazardReport.ts';
 import { hazardReportLines } from './hazardReportView.ts';
 import { junitOf } from './junit.ts';
@@ -32,7 +33,8 @@ export async function look(call: Call, source: Source, around: Surroundings): Pr
 function perform(call: Call, source: Source, around: Surroundings): Promise<number> {
   const { command } = call;
   if (command === 'status') return status(call, source, around);
-  if (command === 'describe') return describe(call, source, around);
+  if (command === 'describe') return tell(call, source, around, statusLines);
+  if (command === 'explain') return tell(call, source, around, explainLines);
   return command === 'hazards' ? hazards(call, source, around) : plan(call, source, around);
 }
 
@@ -45,9 +47,10 @@ async function status({ format }: Call, source: Source, { print, complain, width
   return 0;
 }
 
-async function describe(call: Call, source: Source, around: Surroundings): Promise<number> {
+/** Tells what the status says, in one view of it or the other. */
+async function tell(call: Call, source: Source, around: Surroundings, view: typeof statusLines): Promise<number> {
   const reports = (await source.rollouts()).map(statusReport);
-  showReports(call, reports, report => statusLines(report, around.clock.now(), around.width), around);
+  showReports(call, reports, report => view(report, around.clock.now(), around.width), around);
   return 0;
 }
 

@@ -1,7 +1,8 @@
 /** The status of a rollout as text. Times are UTC. */
 import type { Status } from '../api/status.ts';
-import { clockTime, counted, listed } from '../rollout/text.ts';
+import { counted, listed } from '../rollout/text.ts';
 import { hazardLines } from './hazardView.ts';
+import { age, moment } from './moments.ts';
 import type { StatusReport } from './statusReport.ts';
 import { fields, table, type Width } from './table.ts';
 
@@ -76,7 +77,7 @@ function waveTable({ waves = [] }: Status, now: number, width: Width): string[] 
   return table(['WAVE', 'PHASE', 'DONE', 'PLAN', 'STARTED', 'FINISHED'], rows, width);
 }
 
-function probeTable({ probes = [] }: Status, now: number, width: Width): string[] {
+export function probeTable({ probes = [] }: Pick<Status, 'probes'>, now: number, width: Width): string[] {
   if (probes.length === 0) return [];
   const rows = probes.map(({ name, verdict, value, samples, at, message }) => [
     name,
@@ -102,22 +103,8 @@ function conditionTable({ conditions = [], message: above }: Status, now: number
   return table(['CONDITION', 'STATUS', 'REASON', 'SINCE', 'MESSAGE'], rows, width);
 }
 
-function historyTable({ history = [] }: Status, now: number, width: Width): string[] {
+export function historyTable({ history = [] }: Pick<Status, 'history'>, now: number, width: Width): string[] {
   if (history.length === 0) return [];
   const rows = history.map(({ at, reason, message }) => [moment(at, now), reason, message]);
   return table(['AT (UTC)', 'DECISION', 'MESSAGE'], rows, width);
-}
-
-function moment(time: string | undefined, now: number): string {
-  const at = Date.parse(time ?? '');
-  return Number.isNaN(at) ? '-' : clockTime(at, now);
-}
-
-/** How long ago; the time itself where the clock of the cluster is ahead of this machine's. */
-function age(time: string, now: number): string {
-  const seconds = Math.floor((now - Date.parse(time)) / 1000);
-  if (!(seconds >= 0)) return moment(time, now);
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }

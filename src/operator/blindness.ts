@@ -1,5 +1,6 @@
 /** When a cache no longer is what is in the cluster, and who has to hear of it. */
 import type { Clock } from '../cluster/clock.ts';
+import type { Reflector } from '../cluster/reflector.ts';
 
 /** What a reflector tells of its sight. */
 interface Sighted {
@@ -7,10 +8,26 @@ interface Sighted {
   blindMs: number;
 }
 
+type Looked = Pick<Reflector<unknown>, 'isSynced' | 'state'>;
+
 /** Without a watch for so long, a cache is no longer taken for what is in the cluster. */
 const BLIND_MS = 120_000;
 /** Between two looks; a watch is tried again within this. */
 const LOOK_MS = 30_000;
+
+/** Listed, or it is known why it cannot be. */
+export function isLookedFor({ isSynced, state }: Looked): boolean {
+  return isSynced || state.kind === 'Waiting';
+}
+
+/** Resolves when everything that decisions may rest on is listed, or known to be out of sight; at the latest at the signal. */
+export async function untilLookedFor(
+  { policies, rules, freeze }: { policies: Looked; rules: Looked; freeze: Looked },
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (![policies, rules, freeze].every(isLookedFor) && !signal.aborted) await clock.wait(50, signal);
+}
 
 /** Whether nobody can say what is in the cluster: it was never listed, or has not been watched for a while. */
 export function isBlind({ isSynced, blindMs }: Sighted): boolean {

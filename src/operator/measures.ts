@@ -8,6 +8,7 @@ import type { EventRecorder } from '../cluster/events.ts';
 import type { Reflector } from '../cluster/reflector.ts';
 import type { WorkQueue } from '../cluster/workQueue.ts';
 import type { Metrics, MetricsSources } from '../report/metrics.ts';
+import type { Notifier } from '../report/notifier.ts';
 import type { Caches, RolloutEntry } from './caches.ts';
 
 interface Measured {
@@ -17,9 +18,10 @@ interface Measured {
   events: EventRecorder;
   /** Whether this process looks after the rollouts now. */
   leads: () => boolean;
+  notifier: Notifier | undefined;
 }
 
-export function sourcesOf({ caches, client, queue, events, leads }: Measured): MetricsSources {
+export function sourcesOf({ caches, client, queue, events, leads, notifier }: Measured): MetricsSources {
   return {
     // of two replicas that both told, every sum would be twice what it is
     rollouts: () => (leads() ? caches.rollouts.cache.list().flatMap(standingOf) : []),
@@ -31,7 +33,7 @@ export function sourcesOf({ caches, client, queue, events, leads }: Measured): M
         ({ resource, blindMs }) => [resource.plural, blindMs] as const,
       ),
     lostEvents: () => events.dropped,
-    notifications: () => new Map(),
+    notifications: () => notifier?.outcomes ?? new Map(),
   };
 }
 

@@ -4,12 +4,15 @@ import type { Observation, StepStatus } from '../api/status.ts';
 import type { KubeClient } from '../cluster/client.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { PODS } from '../cluster/resources.ts';
+import { DEFAULT_MESH, InventoryBuilder } from '../istio/inventory/inventory.ts';
 import type { Pod } from '../istio/objects.ts';
 import { projectPod } from '../istio/pods.ts';
 import type { NamedQuery } from '../probes/namedQuery.ts';
 import { buildProbes, type Surroundings } from '../probes/registry.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import type { ClusterSight, LongProbe, Look, MetricsPreset, Probe, Sight } from '../probes/probe.ts';
 import { exemptOnceMoved, strictAnyway } from '../rollout/exceptions.ts';
+import { unmeshedIn } from '../rollout/findings.ts';
 import { reachOf } from '../rollout/moves.ts';
 import { lastLook } from '../rollout/probeRounds.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
@@ -25,6 +28,13 @@ export interface Observer {
   cluster: ClusterSight;
   preset: MetricsPreset;
   queries: readonly NamedQuery[];
+  receivers: readonly Receiver[];
+}
+
+/** The pods that probes have read, as they are, and of how many scopes. */
+interface SeenPods {
+  pods: InventoryBuilder;
+  scopes: number;
 }
 
 /** For the default set. */
@@ -45,6 +55,7 @@ export async function observe(
   // not what the step names: a namespace that was made anew since is no part of it any more
   const situation = new Situation(input);
   const states = situation.stepStates(step);
+  const seen: SeenPods | undefined = kind === 'Guard' ? { pods: new InventoryBuilder(), scopes: 0 } : undefined;
   const look: Look = {
     round: kind,
     scopes: states.map(({ scope }) => scope),
@@ -53,7 +64,7 @@ export async function observe(
     changedAt: step.changedAt === undefined ? undefined : Date.parse(step.changedAt),
     inForceAt: step.stage === 'Soaking' ? Date.parse(step.since) : undefined,
     countedSince: countedSince(situation, states),
-    pods: podReader(observer.client, world, signal),
+    pods: podReader(observer.client, world, seen, signal),
     exempt: kind === 'Restored' ? strictAnyway(world) : exemptOnceMoved(rollout, states, world),
     timeoutMs: TIMEOUT_MS,
     turn: step.since,
@@ -68,6 +79,8 @@ export async function observe(
     isRoot: rollout.metadata.namespace === world.rootNamespace,
     queries: observer.queries,
     author: rollout.metadata,
+    plan: rollout.status?.plan ?? '',
+    receivers: observer.receivers,
   };
   const probes = buildProbes(specs, surroundings).filter(
     ({ name, rounds }) => rounds.includes(kind) && (names?.has(name) ?? true),
@@ -82,9 +95,19 @@ export async function observe(
   const observations = (await Promise.all(looks)).filter(observation => observation !== undefined);
   signal.throwIfAborted();
   const isUnderWay = observations.length === 0 && probes.length > 0;
-  return isUnderWay
-    ? undefined
-    : { kind, at: observer.clock.now(), scopes: states.map(({ key }) => key), observations };
+  if (isUnderWay) return undefined;
+  // a round whose probes list no pods tells nothing about who is among them
+  const unmeshed =
+    seen?.scopes === states.length
+      ? unmeshedIn(situation, states, seen.pods.build({ ...world, rules: world.rules ?? [], mesh: DEFAULT_MESH }))
+      : undefined;
+  return {
+    kind,
+    at: observer.clock.now(),
+    scopes: states.map(({ key }) => key),
+    ...(unmeshed ? { unmeshed } : {}),
+    observations,
+  };
 }
 
 /** A look that takes too long is an Error, and is broken off. */
@@ -116,22 +139,37 @@ async function observed(probe: Probe | LongProbe, look: Look): Promise<Observati
   }
 }
 
-/** Reads the pods of a scope at most once a round, paged and projected. */
-function podReader(client: KubeClient, world: World, signal: AbortSignal): (scope: Scope) => Promise<Pod[]> {
+/** Reads the pods of a scope at most once a round, paged and projected; `seen` is shown them as they are. */
+function podReader(
+  client: KubeClient,
+  world: World,
+  seen: SeenPods | undefined,
+  signal: AbortSignal,
+): (scope: Scope) => Promise<Pod[]> {
   const read = new Map<string, Promise<Pod[]>>();
   return scope => {
     const key = scopeKey(scope);
-    const pods = read.get(key) ?? listPods(client, scope, world, signal);
+    const pods = read.get(key) ?? listPods(client, scope, world, seen, signal);
     read.set(key, pods);
     return pods;
   };
 }
 
-async function listPods(client: KubeClient, scope: Scope, world: World, signal: AbortSignal): Promise<Pod[]> {
+async function listPods(
+  client: KubeClient,
+  scope: Scope,
+  world: World,
+  seen: SeenPods | undefined,
+  signal: AbortSignal,
+): Promise<Pod[]> {
   const labels = scope.kind === 'Workload' ? Object.entries(scope.selector) : [];
   const labelSelector = labels.length > 0 ? labels.map(pair => pair.join('=')).join(',') : undefined;
   const pods: Pod[] = [];
   for (const namespace of reachOf(scope, world))
-    for await (const raw of client.list(PODS, { namespace, labelSelector, signal })) pods.push(projectPod(raw));
+    for await (const raw of client.list(PODS, { namespace, labelSelector, signal })) {
+      pods.push(projectPod(raw));
+      seen?.pods.add('Pod', raw);
+    }
+  if (seen) seen.scopes += 1;
   return pods;
 }

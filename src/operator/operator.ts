@@ -12,11 +12,13 @@ import type { Transport } from '../cluster/transport.ts';
 import { WorkQueue } from '../cluster/workQueue.ts';
 import { NotLeading } from '../cluster/writer.ts';
 import type { Sight } from '../probes/probe.ts';
+import type { Receiver } from '../probes/webhook.ts';
 import { Metrics } from '../report/metrics.ts';
+import type { Notifier } from '../report/notifier.ts';
 import { Reporter, toEvents, toLog } from '../report/reporter.ts';
 import { type AlertSource, AlertWatch } from './alertWatch.ts';
 import { BaseOperator } from './base.ts';
-import { tellOfBlindness } from './blindness.ts';
+import { isLookedFor, tellOfBlindness, untilLookedFor } from './blindness.ts';
 import { BudgetBook } from './budgetBook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { electionOf } from './candidacy.ts';
@@ -38,11 +40,15 @@ export interface OperatorParts {
   sight: Sight;
   /** Absent: no alerts hold a step. */
   alerts?: AlertSource;
+  /** Whom `webhook` probes may call. */
+  receivers?: readonly Receiver[];
   log: Log & OperatorLogger;
   /** Uniform in [0, 1). */
   random: () => number;
   /** Of this process alone: not the name of a pod that a later process may bear too. */
   identity: string;
+  /** Absent: nobody outside the cluster is told. */
+  notifier?: Notifier;
 }
 
 export class MtlsRolloutOperator extends BaseOperator {
@@ -74,7 +80,10 @@ export class MtlsRolloutOperator extends BaseOperator {
       onError: (key, error, pauseMs) => this.#failed(key, error, pauseMs),
     });
     const leads = () => this.#reconciler !== undefined && this.#mayWrite();
-    this.metrics = new Metrics(sourcesOf({ caches, client, queue: this.#queue, events: this.#events, leads }));
+    const { notifier } = parts;
+    this.metrics = new Metrics(
+      sourcesOf({ caches, client, queue: this.#queue, events: this.#events, leads, notifier }),
+    );
   }
 
   /** What is still missing before the operator can reconcile, one phrase each; empty when it is ready. */
@@ -98,7 +107,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     await (this.#election?.stop(drained) ?? drained);
     await super.stop();
     await this.#beginning;
-    await this.#events.flush();
+    await Promise.all([this.#events.flush(), this.#parts.notifier?.stop()]);
   }
 
   /** Ends at once, as a crash would: nothing is awaited, the lease stays. For tests. */
@@ -142,7 +151,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     void this.#election?.lost.then(() => this.#queue.stop());
     const rootNamespace = await learnRootNamespace(this.client, this.#parts, signal);
     this.#rootNamespace = rootNamespace;
-    await Promise.all([rollouts.synced, namespaces.synced, this.#untilLookedFor()]);
+    await Promise.all([rollouts.synced, namespaces.synced, untilLookedFor(this.#caches, this.#parts.clock, signal)]);
     await this.#untilLeading();
     if (!signal.aborted) {
       this.log.info('reconciling', { rollouts: rollouts.cache.size, namespaces: namespaces.cache.size });
@@ -162,7 +171,7 @@ export class MtlsRolloutOperator extends BaseOperator {
   }
 
   #newReconciler(rootNamespace: string): Reconciler {
-    const { settings, clock, sight, log, alerts } = this.#parts;
+    const { settings, clock, sight, log, alerts, notifier, receivers = [] } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
       outside: new OutsideWatch({
@@ -178,6 +187,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,
       queries: settings.queries,
+      receivers,
       metrics: settings.prometheus !== undefined,
       hazards: new HazardWatch({
         client: this.client,
@@ -185,7 +195,7 @@ export class MtlsRolloutOperator extends BaseOperator {
         istioNamespace: settings.istioNamespace,
         platform: settings.platform,
       }),
-      reporter: new Reporter(toLog(log), toEvents(this.#events), this.metrics.listener),
+      reporter: new Reporter(toLog(log), toEvents(this.#events), this.metrics.listener, notifier?.listener),
       pacer: new Pacer(clock, settings.apiRate),
       epoch: () => this.#election?.term ?? 0,
       meter: this.metrics,
@@ -195,12 +205,6 @@ export class MtlsRolloutOperator extends BaseOperator {
       storeFinalizers: (meta, finalizers) => this.patchFinalizers(meta, finalizers),
       signal: this.stopping.signal,
     });
-  }
-
-  async #untilLookedFor(): Promise<void> {
-    const { signal } = this.stopping;
-    const { policies, rules, freeze } = this.#caches;
-    while (![policies, rules, freeze].every(isLookedFor) && !signal.aborted) await this.#parts.clock.wait(50, signal);
   }
 
   async #untilLeading(): Promise<void> {
@@ -236,11 +240,6 @@ export class MtlsRolloutOperator extends BaseOperator {
     if (error instanceof Reported) this.log.info('trying again later', { rollout: key, nextTryInMs: pauseMs });
     else this.log.warn('reconcile failed', fields);
   }
-}
-
-/** Listed, or it is known why it cannot be. */
-function isLookedFor({ isSynced, state }: Pick<Reflector<unknown>, 'isSynced' | 'state'>): boolean {
-  return isSynced || state.kind === 'Waiting';
 }
 
 function messageOf(error: unknown): string {

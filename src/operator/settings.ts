@@ -9,6 +9,8 @@ import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
 import { PLATFORMS } from '../rollout/fronts.ts';
 import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
+import { notifications } from './notificationSettings.ts';
+import { webhooks } from './webhookSettings.ts';
 
 /** A written duration within bounds; the setting is in milliseconds. */
 function duration(fallback: string, least: string, most: string) {
@@ -149,6 +151,10 @@ const settingsSchema = z.strictObject({
   health,
   leaderElection,
   log,
+  /** Who is told of decisions. */
+  notifications,
+  /** Whom `webhook` probes may call. */
+  webhooks,
 });
 
 /** What the file holds, with defaults; durations in milliseconds. */
@@ -224,9 +230,11 @@ function describe(issue: z.core.$ZodIssue, flags: Flags): string[] {
 /** Keys that the schema knows at a path; the wrappers for defaults and checks are looked through. */
 function keysAt(schema: z.core.$ZodType, path: PropertyKey[]): string[] {
   let inner = schema;
-  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault) inner = inner.unwrap();
-  if (!(inner instanceof z.ZodObject)) return [];
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodPrefault || inner instanceof z.ZodDefault)
+    inner = inner.unwrap();
   const [first, ...rest] = path;
+  if (inner instanceof z.ZodArray) return keysAt(inner.element, rest);
+  if (!(inner instanceof z.ZodObject)) return [];
   if (first === undefined) return Object.keys(inner.shape);
   return keysAt(inner.shape[first as string] as z.core.$ZodType, rest);
 }

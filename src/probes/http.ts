@@ -5,7 +5,7 @@
 import { isIPv6 } from 'node:net';
 import type { ProbeSpec } from '../api/schema.ts';
 import type { SeenService } from '../istio/inventory/shapes.ts';
-import { observe, type Finding } from './observation.ts';
+import { observe, type Finding, unseen } from './observation.ts';
 import type { ClusterSight, HttpAnswer, Look, Probe, Sight } from './probe.ts';
 import { isSpecialAddress } from './specialAddress.ts';
 
@@ -108,8 +108,4 @@ function judgeTrouble(answer: Exclude<HttpAnswer, { kind: 'Answer' | 'Silent' }>
     return { verdict, value: 'closed', says: 'was cut off before any answer: see the logs of its pods' };
   const how = answer.kind === 'NotTls' ? `got no TLS (${answer.code})` : 'was answered by something that is not HTTP';
   return { verdict, value: '-', says: `${how}: check port and scheme` };
-}
-
-function unseen(message: string): Finding {
-  return { verdict: 'Error', value: '-', samples: 0, message };
 }

@@ -14,7 +14,7 @@ import {
   type Occasion,
   type ProbeJob,
 } from './jobObject.ts';
-import { countOf, type Finding, observe } from './observation.ts';
+import { countOf, type Finding, observe, unseen } from './observation.ts';
 
 /** So long one round waits for the end. */
 const SLICE_MS = 5_000;
@@ -138,8 +138,4 @@ async function removed(made: ProbeJob, jobs: Jobs): Promise<string> {
   } catch (error) {
     return `; it could not be deleted: ${error instanceof Error ? error.message : String(error)}`;
   }
-}
-
-function unseen(message: string): Finding {
-  return { verdict: 'Error', value: '-', samples: 0, message };
 }

@@ -15,6 +15,11 @@ export interface Finding {
   began?: number;
 }
 
+/** What could not be looked at, and why. */
+export function unseen(message: string): Finding {
+  return { verdict: 'Error', value: '-', samples: 0, message };
+}
+
 const MAX_VALUE = 128;
 const MAX_MESSAGE = 1024;
 const WORST_FIRST: readonly Verdict[] = ['Unhealthy', 'Error', 'NoData', 'Healthy'];
@@ -49,7 +54,7 @@ export async function observe(
 function couldNotLook(error: unknown, signal: AbortSignal): Finding {
   const reason = error instanceof Error ? error.message : String(error);
   const message = signal.aborted ? 'the look was cut short; the next round looks again' : `could not look: ${reason}`;
-  return { verdict: 'Error', value: '-', samples: 0, message };
+  return unseen(message);
 }
 
 /** The verdict that decides: one Unhealthy outweighs everything, and Healthy needs all of them. */

@@ -17,6 +17,7 @@ import type { ClusterSight, LongProbe, MetricsPreset, Probe, Sight } from './pro
 import { refusedConnections } from './refusedConnections.ts';
 import { shadowTraffic } from './shadowTraffic.ts';
 import { trafficDrop } from './trafficDrop.ts';
+import { type Receiver, webhook } from './webhook.ts';
 import { workloadReadiness } from './workloadReadiness.ts';
 
 /** What the operator's configuration gives its probes to look with. */
@@ -32,6 +33,10 @@ export interface Surroundings {
   isRoot: boolean;
   /** What `prometheus` probes may ask. */
   queries: readonly NamedQuery[];
+  /** Hash of the plan; empty where there is none yet. */
+  plan: string;
+  /** Whom `webhook` probes may call. */
+  receivers: readonly Receiver[];
 }
 
 /** What the other probes of a rollout see. */
@@ -61,6 +66,7 @@ const BUILDERS: { readonly [K in ProbeKind]: Builder<K> } = {
     prometheusQuery(name, options, sight, { namespace, isRoot, queries }),
   kubernetesApi: (name, _, { sight, cluster }) => kubernetesApi(name, sight, cluster),
   http: (name, options, { sight, cluster, author }) => http(name, placed(options, author), sight, cluster),
+  webhook: (name, options, { sight, ...told }) => webhook(name, options, told, sight),
   job: (name, options, { cluster, author }) => job(name, placed(options, author), author, cluster.jobs),
 };
 

@@ -3,7 +3,7 @@ import { GROUP, KIND, type MtlsRollout, VERSION } from '../api/resource.ts';
 import type { TransitionRecord } from '../rollout/world.ts';
 
 /** One thing that was decided about one rollout. */
-interface Report extends TransitionRecord {
+export interface Report extends TransitionRecord {
   rollout: { namespace: string; name: string; uid: string };
 }
 
@@ -30,8 +30,8 @@ interface Events {
 export class Reporter {
   readonly #listeners: readonly Listener[];
 
-  constructor(...listeners: Listener[]) {
-    this.#listeners = listeners;
+  constructor(...listeners: (Listener | undefined)[]) {
+    this.#listeners = listeners.filter(listener => listener !== undefined);
   }
 
   report({ metadata }: Pick<MtlsRollout, 'metadata'>, record: TransitionRecord): void {

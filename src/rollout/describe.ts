@@ -7,10 +7,12 @@ import { dueExceptions } from './dueExceptions.ts';
 import type { Wait } from './move.ts';
 import { inTheWay } from './news.ts';
 import type { PlannedWave } from './plan.ts';
+import { unmeshedCondition } from './guard.ts';
 import { driftedCondition } from './drift.ts';
 import { isStrict } from './scopeState.ts';
 import type { Situation } from './situation.ts';
 import { bounded, timestamp } from './text.ts';
+import { waitingOf } from './waiting.ts';
 import type { Write } from './writes.ts';
 
 /** Hazards that are kept in status; the plugin computes the full list. */
@@ -32,16 +34,19 @@ export function statusOf(situation: Situation, status: Status, wait: Wait): Stat
     shadows: known,
     drift = [],
     rollback: record,
+    waiting: ____,
     ...rest
   } = status;
   const rollback = wait.rollback ?? record;
   const clientRules = input.world.rules ? situation.ownClientRules().length : before;
   const shadows = shadowCount(situation, wait) ?? known;
+  const waiting = waitingOf(situation, status, wait, hazards, inTheWay(input, wait.phase));
   return {
     ...rest,
     observedGeneration: input.rollout.metadata.generation,
     phase: wait.phase,
     message,
+    ...(waiting ? { waiting } : {}),
     plan: plan.hash,
     summary: summaryOf(situation, status, wait, strict),
     ...(wait.step ? { step: wait.step } : {}),
@@ -152,8 +157,12 @@ function conditionsOf(situation: Situation, status: Status, wait: Wait, message:
   ];
   const due = dueExceptions(input.rollout.spec, situation.now);
   if (due) wanted.push({ type: 'ExceptionsDue', ...due, message: bounded(due.message) });
+  const unmeshed = unmeshedCondition(wait);
+  if (unmeshed) wanted.push({ type: 'Unmeshed', ...unmeshed });
   const observedGeneration = input.rollout.metadata.generation;
   const now = timestamp(situation.now);
-  const known = (status.conditions ?? []).filter(({ type }) => due || type !== 'ExceptionsDue');
+  const known = (status.conditions ?? []).filter(
+    ({ type }) => (due || type !== 'ExceptionsDue') && (unmeshed || type !== 'Unmeshed'),
+  );
   return wanted.reduce<Condition[]>((all, next) => setCondition(all, { ...next, observedGeneration }, now), known);
 }

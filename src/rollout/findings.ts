@@ -1,5 +1,5 @@
 /** Hazards of the scopes at hand that an inventory shows. */
-import { findingsOf, type FoundHazard, meshHazards } from '../istio/hazards/catalogue.ts';
+import { findingsOf, type FoundHazard, meshHazards, unmeshedOf } from '../istio/hazards/catalogue.ts';
 import type { Inventory } from '../istio/inventory/inventory.ts';
 import { clientRulesOf, rulesAfter } from './clientRules.ts';
 import { type Fronts, frontsOf, type Platform } from './fronts.ts';
@@ -8,6 +8,8 @@ import { moveOf, reachOf } from './moves.ts';
 import type { ScopeState } from './scopeState.ts';
 import { shadowHazards } from './shadowHazards.ts';
 import type { Situation } from './situation.ts';
+import { bounded } from './text.ts';
+import type { Unmeshed } from './world.ts';
 
 /** By scope key; those of the mesh itself have this one. */
 export type Findings = ReadonlyMap<string, readonly FoundHazard[]>;
@@ -61,4 +63,19 @@ export function findingsIn(
     findings: new Map<string, readonly FoundHazard[]>([[OF_THE_MESH, ofMesh], ...ofScopes]),
     fronts: new Map(looks.map(({ state, fronts }) => [state.key, fronts])),
   };
+}
+
+/** Of the pods in an inventory, those on which STRICT has no effect, as far as the author has not taken that on. */
+export function unmeshedIn({ input }: Situation, states: readonly ScopeState[], inventory: Inventory): Unmeshed[] {
+  const { rollout, world } = input;
+  return states.flatMap(state => {
+    const move = moveOf(rollout, state, world, inventory);
+    const found = unmeshedOf(inventory, move).filter(({ code }) => !rollout.spec.preflight.accept.includes(code));
+    return found.map(({ code, object, message }) => ({
+      code,
+      scope: state.key,
+      object: bounded(object, 400),
+      message: bounded(message),
+    }));
+  });
 }

@@ -4,11 +4,11 @@
  */
 import { parseDuration } from '../api/duration.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
-import type { Guard, Status, StepStatus } from '../api/status.ts';
+import type { Condition, Guard, Status, StepStatus } from '../api/status.ts';
 import { probesIn } from './probeRounds.ts';
 import type { ScopeState } from './scopeState.ts';
 import type { Situation } from './situation.ts';
-import { bounded, timestamp } from './text.ts';
+import { bounded, counted, listed, timestamp } from './text.ts';
 import type { Round, Transition } from './world.ts';
 
 /** Scopes of one look: so many namespaces are listed for it, and no more. */
@@ -16,11 +16,13 @@ const BATCH = 20;
 /** Between two looks, unless a probe that only guards says otherwise: what it asks of the mesh is load at rest. */
 const INTERVAL = 600_000;
 const MOST_FINDINGS = 10;
+const MOST_UNMESHED = 20;
 const MOST_PROBES = 32;
 /** Stands for all probes of the default set, of which only the operator knows the names. */
 const DEFAULT_SET = '';
 
 type Looked = Guard['looks'][number];
+type Unmeshed = Guard['unmeshed'][number];
 
 /** A look that is due. */
 interface GuardDue {
@@ -50,7 +52,8 @@ export function guardDue(situation: Situation, status: Status): GuardDue | undef
   const behind = lookOf(guard, first)?.scope;
   const together = due.filter(probe => lookOf(guard, probe)?.scope === behind);
   const lap = Math.ceil(states.length / BATCH) * intervalOf(first);
-  const since = timestamp(Math.max(Math.min(Date.parse(guard.since), now), now - lap));
+  // the same for as long as the look lasts, which may be several rounds
+  const since = timestamp(Math.min(Math.max(Date.parse(guard.since), dueAt(guard, first, now) - lap), now));
   return {
     step: {
       index: 0,
@@ -93,15 +96,54 @@ export function guarded(situation: Situation, status: Status, round: Round): { g
     return verdict === 'Healthy' || !known ? [] : [known];
   });
   const news = now.filter(({ probe }) => !before.some(known => known.probe === probe));
+  const { unmeshed, appeared } = unmeshedNow(guard, round);
   return {
-    guard: { ...guard, looks, findings: [...now, ...others].slice(0, MOST_FINDINGS) },
-    news: news.map(({ probe, message, scopes }) => ({
-      reason: 'GuardUnhealthy',
-      message: bounded(`probe ${probe}: ${message}`),
+    guard: { ...guard, looks, findings: [...now, ...others].slice(0, MOST_FINDINGS), unmeshed },
+    news: [
+      ...news.map(({ probe, message, scopes }) => ({
+        reason: 'GuardUnhealthy',
+        message: bounded(`probe ${probe}: ${message}`),
+        severity: 'Warning' as const,
+        scopes,
+      })),
+      ...appeared,
+    ],
+  };
+}
+
+/** Workloads without a proxy, those of the scopes that were looked at anew; and which of them nobody has heard of. */
+function unmeshedNow(
+  { unmeshed }: Guard,
+  { unmeshed: seen, scopes }: Round,
+): { unmeshed: Unmeshed[]; appeared: Transition[] } {
+  if (!seen) return { unmeshed, appeared: [] };
+  const others = unmeshed.filter(({ scope }) => !scopes.includes(scope));
+  const known = new Set(unmeshed.map(({ code, object }) => `${code} ${object}`));
+  const fresh = seen.filter(({ code, object }) => !known.has(`${code} ${object}`));
+  return {
+    unmeshed: [...seen.map(({ code, object, scope }) => ({ code, object, scope })), ...others].slice(0, MOST_UNMESHED),
+    appeared: fresh.slice(0, MOST_UNMESHED).map(({ code, message, scope }) => ({
+      reason: code,
+      message: bounded(message),
       severity: 'Warning',
-      scopes,
+      scopes: [scope],
     })),
   };
+}
+
+/** What the condition Unmeshed says; undefined while nobody looks. */
+export function unmeshedCondition({
+  guard,
+}: {
+  guard?: Guard | undefined;
+}): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+  if (!guard) return undefined;
+  const [first] = guard.unmeshed;
+  if (!first)
+    return { status: 'False', reason: 'NoneSeen', message: 'no workload without a proxy was seen in what is done' };
+  const what = listed(guard.unmeshed.map(({ object }) => object));
+  const message = `STRICT has no effect on ${counted(guard.unmeshed.length, 'workload')} in what is done: ${what}`;
+  return { status: 'True', reason: first.code, message: bounded(message) };
 }
 
 /** The guard as status keeps it when all is done; what was found stays until it is looked at again, or somebody asks. */
@@ -116,11 +158,14 @@ export function guardNow(situation: Situation, status: Status): Guard {
     since,
     looks: known.looks.filter(({ probe }) => names.has(probe)),
     findings: situation.askedAgain(status) ? [] : known.findings.filter(stands),
+    unmeshed: known.unmeshed.filter(
+      ({ scope, code }) => situation.state(scope) && !spec.preflight.accept.includes(code),
+    ),
   };
 }
 
 function newGuard({ now }: Situation): Guard {
-  return { since: timestamp(now), looks: [], findings: [] };
+  return { since: timestamp(now), looks: [], findings: [], unmeshed: [] };
 }
 
 type GuardProbe = Pick<ProbeSpec, 'name' | 'when' | 'interval'>;

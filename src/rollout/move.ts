@@ -28,6 +28,10 @@ export interface Wait {
   settlingSince?: string;
   /** The record of the way back that is under way. */
   rollback?: RollbackStatus;
+  /** When the wait ends by itself, where that is not the end of the stage; milliseconds since the epoch. */
+  until?: number;
+  /** What unblocks it, where the reason alone does not tell. */
+  unblock?: string;
   /** Only somebody's doing helps: condition Stalled with this reason. */
   stalled?: string;
   writes?: Write[];

@@ -4,6 +4,8 @@ import type { Condition, Status } from '../api/status.ts';
 import { told } from './news.ts';
 import { rowBroken } from './rounds.ts';
 import { bounded, timestamp } from './text.ts';
+import { unblockOf } from './unblock.ts';
+import { begunAt } from './waiting.ts';
 import type { Decision, Obstacle } from './world.ts';
 
 /**
@@ -38,6 +40,7 @@ export function unable(
     phase: 'Refused',
     message,
     summary: { ...status.summary, waitingOn: reason },
+    waiting: { ...begunAt(status, reason, now), unblock: unblockOf('Refused', reason, reason, []) },
     conditions: conditions.reduce<Condition[]>(
       (all, next) => setCondition(all, next, timestamp(now)),
       status.conditions ?? [],

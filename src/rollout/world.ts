@@ -38,12 +38,22 @@ export interface World {
  */
 export type RoundKind = 'Entry' | 'Enforcement' | 'Soak' | 'Guard' | 'Restored';
 
+/** A workload on which STRICT has no effect, with the code of the hazard. */
+export interface Unmeshed {
+  code: string;
+  scope: string;
+  object: string;
+  message: string;
+}
+
 /** One look with every probe that takes part. */
 export interface Round {
   kind: RoundKind;
   at: number;
   /** Keys of the scopes that were looked at. */
   scopes: string[];
+  /** In a round of the guard: workloads without a proxy in these scopes. */
+  unmeshed?: Unmeshed[];
   observations: Observation[];
 }
 

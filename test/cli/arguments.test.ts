@@ -85,17 +85,20 @@ describe('arguments of the plugin', () => {
   });
 
   const refused: [argv: string, problem: string][] = [
-    ['', 'a command is missing: one of status, describe, hazards, plan, approve, retry, suspend, resume'],
-    ['stauts', 'unknown command "stauts": use one of status, describe, hazards, plan, approve, retry, suspend, resume'],
+    ['', 'a command is missing: one of status, describe, explain, hazards, plan, approve, retry, suspend, resume'],
+    [
+      'stauts',
+      'unknown command "stauts": use one of status, describe, explain, hazards, plan, approve, retry, suspend, resume',
+    ],
     [
       'constructor',
-      'unknown command "constructor": use one of status, describe, hazards, plan, approve, retry, suspend, resume',
+      'unknown command "constructor": use one of status, describe, explain, hazards, plan, approve, retry, suspend, resume',
     ],
     ['describe a b', 'describe takes one name, not 2'],
     ['status a', 'status takes no name: "describe NAME" shows where a rollout stands'],
     ['retry', 'retry needs the name of a MtlsRollout'],
     ['suspend a -A', 'suspend works on one MtlsRollout: -A does not go with it'],
-    ['resume a -o json', '-o is for status, describe, hazards and plan, not for resume'],
+    ['resume a -o json', '-o is for status, describe, explain, hazards and plan, not for resume'],
     ['retry a -f b', '-f is for status, hazards and plan, not for retry'],
     ['describe -f b', '-f is for status, hazards and plan, not for describe'],
     ['plan -f b --context c', 'with -f no cluster is asked: --context does not go with it'],

@@ -20,6 +20,12 @@ export function soaking(now: number): Status {
     observedGeneration: 1,
     phase: 'Soaking',
     message,
+    waiting: {
+      on: 'soak',
+      since: at(5),
+      until: at(-5),
+      unblock: 'nothing to do: it has to stay healthy until then',
+    },
     plan: '9f2c41ab',
     summary: { step: '1/4', strict: '1/4', waitingOn: 'soak', probe: 'clients NoData' },
     step: {

@@ -230,3 +230,25 @@ describe('a rollout with the probe job', () => {
       it.end();
     });
 });
+
+describe('a rollout with the probe webhook', () => {
+  const probe: ProbeInput = { name: 'orders', webhook: { name: 'checks' } };
+  const receiver = { name: 'checks', url: 'http://checks.example.com/', timeoutMs: 10_000, namespaces: [] };
+
+  it('tells the receiver of its plan, and rolls back when that says no', async () => {
+    const it = bench(probe);
+    it.receivers = [receiver];
+    const told: unknown[] = [];
+    it.sight.answer = ({ body = '' }) => {
+      told.push(JSON.parse(body));
+      return { kind: 'Answer', status: 500, text: 'orders fail' };
+    };
+    await it.start();
+    await it.untilPhase('Soaking');
+    const { plan: checksum } = it.status();
+    await it.untilPhase('RolledBack');
+    assert.match(it.status().message ?? '', /probe orders: webhook checks answered with status 500: orders fail/);
+    assert.deepEqual(told, [{ name: 'shop', namespace: 'istio-system', phase: 'Promoting', checksum, metadata: {} }]);
+    it.end();
+  });
+});

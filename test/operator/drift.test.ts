@@ -174,4 +174,31 @@ describe('the guard', () => {
     bench.end();
     assert.equal(condition(bench, 'Ready')?.status, 'True');
   });
+
+  it('says once that something without a proxy has come, and when it is gone', async () => {
+    const bench = await completed();
+    assert.equal(condition(bench, 'Unmeshed')?.status, 'False');
+    const spec = { containers: [{ name: 'app', image: 'batch' }] };
+    const metadata = { name: 'batch', namespace: 'cart', labels: { 'sidecar.istio.io/inject': 'false' } };
+    bench.cluster.put({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
+      spec,
+      status: { phase: 'Running', podIP: '10.0.9.9' },
+    });
+    await bench.clock.advance(25 * MINUTES);
+    assert.equal(condition(bench, 'Unmeshed')?.status, 'True');
+    assert.equal(condition(bench, 'Unmeshed')?.reason, 'UnmeshedWorkload');
+    assert.match(
+      condition(bench, 'Unmeshed')?.message ?? '',
+      /no effect on 1 workload in what is done: Pod cart\/batch/,
+    );
+    assert.equal(condition(bench, 'Ready')?.status, 'True', 'what is in the mesh is STRICT all the same');
+    assert.equal(eventsOf(bench, 'UnmeshedWorkload').length, 1);
+    bench.cluster.remove('v1', 'Pod', 'cart', 'batch');
+    await bench.clock.advance(11 * MINUTES);
+    bench.end();
+    assert.equal(condition(bench, 'Unmeshed')?.status, 'False');
+  });
 });

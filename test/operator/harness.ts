@@ -10,6 +10,8 @@ import type { AlertSource } from '../../src/operator/alertWatch.ts';
 import { MtlsRolloutOperator } from '../../src/operator/operator.ts';
 import { loadSettings, type Settings } from '../../src/operator/settings.ts';
 import type { Sight } from '../../src/probes/probe.ts';
+import type { Notifier } from '../../src/report/notifier.ts';
+import type { Receiver } from '../../src/probes/webhook.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
 import { EmbeddedCluster } from '../../src/sim/server/server.ts';
 import type { Revision } from '../../src/sim/server/store.ts';
@@ -82,8 +84,12 @@ export class Bench {
   meddleStream: MeddleStream | undefined;
   /** Where operators that are started from now on learn of alerts; none are configured while it is undefined. */
   alerts: AlertSource | undefined;
+  /** Whom `webhook` probes of operators that are started from now on may call. */
+  receivers: readonly Receiver[] = [];
   /** What operators look at that are started from now on, instead of the scripted sight. */
   otherSight: Sight | undefined;
+  /** Whom operators notify that are started from now on. */
+  notifier: Notifier | undefined;
   /** Revision at which the scene was complete; what comes later is the operators' doing, or the test's. */
   readonly begun: number;
   #writes = 0;
@@ -117,9 +123,11 @@ export class Bench {
       clock,
       sight: this.otherSight ?? this.sight,
       ...(this.alerts ? { alerts: this.alerts } : {}),
+      receivers: this.receivers,
       log,
       random: randomFrom(11),
       identity,
+      ...(this.notifier ? { notifier: this.notifier } : {}),
     });
     const running: Running = {
       operator,

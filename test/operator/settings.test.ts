@@ -18,6 +18,7 @@ describe('settings', () => {
   it('has a default for everything', () => {
     const expected: Settings = {
       metricsPreset: 'istio',
+      notifications: [],
       queries: [],
       platform: 'istio',
       istioNamespace: 'istio-system',
@@ -33,6 +34,7 @@ describe('settings', () => {
         retryPeriod: 2_000,
       },
       log: { level: 'info', format: 'json' },
+      webhooks: [],
     };
     for (const text of [undefined, '', '\n', '# only a comment', '{}', 'null'])
       assert.deepEqual(settings(text), expected);
@@ -50,6 +52,60 @@ describe('settings', () => {
     const matchers = ['severity="critical"', 'alertname=~"MeshDown|5xx.*"', 'team!="a b"', 'note!~"say \\"no\\""'];
     const { alerts } = settings(JSON.stringify({ alerts: { url: 'https://alerts:9093', matchers } }));
     assert.deepEqual(alerts, { url: 'https://alerts:9093', matchers, timeout: 5000 });
+  });
+
+  it('wants of each notification one address, and never repeats it', () => {
+    const target = (more: object) => JSON.stringify({ notifications: [{ name: 'ops', ...more }] });
+    assert.deepEqual(settings(target({ urlFile: '/etc/hook' })).notifications, [
+      { name: 'ops', type: 'Generic', urlFile: '/etc/hook', events: [] },
+    ]);
+    const wrong = [
+      {},
+      { url: 'https://a.example/hunter2', urlFile: '/etc/hook' },
+      { url: 'hunter2' },
+      { urlFile: '/etc/hook', type: 'hunter2' },
+      { urlFile: '/etc/hook', events: ['hunter 2'] },
+      { urlFile: '/etc/hook', token: 'hunter2' },
+      { urlFile: '/etc/hook', name: 'Hunter2' },
+    ];
+    for (const more of wrong) {
+      const [problem = '', ...others] = problems(target(more));
+      assert.deepEqual(others, []);
+      assert.match(problem, /^notifications\.0/);
+      assert.doesNotMatch(problem, /hunter/i);
+    }
+    assert.deepEqual(problems(target({ urlFile: '/etc/hook', token: 'x' })), [
+      'notifications.0.token: unknown key; allowed here: name, type, url, urlFile, events',
+    ]);
+    const twice = [1, 2].map(() => ({ name: 'ops', urlFile: '/etc/hook' }));
+    assert.deepEqual(problems(JSON.stringify({ notifications: twice })), [
+      'notifications: two targets have the same name',
+    ]);
+  });
+
+  it('names the receivers of webhook probes, each once', () => {
+    const of = (...list: object[]) => JSON.stringify({ webhooks: list });
+    const checks = { name: 'checks', url: 'https://checks.example.com/gate?team=shop' };
+    assert.deepEqual(settings(of(checks)).webhooks, [{ ...checks, timeout: 10_000, namespaces: [] }]);
+    assert.deepEqual(settings(of({ ...checks, namespaces: ['*', 'shop'] })).webhooks[0]?.namespaces, ['*', 'shop']);
+    assert.deepEqual(problems(of(checks, checks)), ['webhooks: must have different names']);
+    const wrong: [object, RegExp][] = [
+      [{ name: 'Checks' }, /^webhooks\.0\.name: must be a lower-case DNS label/],
+      [{ url: 'ftp://checks' }, /^webhooks\.0\.url: must be an http or https address/],
+      [{ url: 'https://user:secret@checks' }, /^webhooks\.0\.url: must be .* without user, password/],
+      [{ timeout: '1h' }, /^webhooks\.0\.timeout: must be a duration from 100ms to 2m/],
+      [{ namespaces: 'shop' }, /^webhooks\.0\.namespaces: must be a list/],
+      [
+        { token: 'secret' },
+        /^webhooks\.0\.token: unknown key; allowed here: name, url, bearerTokenFile, caFile, timeout/,
+      ],
+    ];
+    for (const [more, says] of wrong) {
+      const [problem = '', ...others] = problems(of({ ...checks, ...more }));
+      assert.match(problem, says);
+      assert.deepEqual(others, []);
+      assert.ok(!problem.includes('secret'));
+    }
   });
 
   it('lets flags win over the file, and the file over the defaults', () => {

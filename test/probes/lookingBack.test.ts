@@ -39,7 +39,7 @@ async function askedBy(spec: object, preset: 'istio' | 'envoy', at: Look): Promi
     author: { namespace: 'cart', name: 'r', uid: 'u' },
     isRoot: false,
   };
-  const [probe] = buildProbes(specs, { ...around, queries: [QUERY] });
+  const [probe] = buildProbes(specs, { ...around, queries: [QUERY], plan: '', receivers: [] });
   assert.ok(probe && 'observe' in probe);
   await probe.observe(at);
   return sight.asked;

@@ -10,6 +10,8 @@ const around = {
   author: { namespace: 'shop', name: 'r', uid: 'u' },
   isRoot: false,
   queries: [],
+  plan: '',
+  receivers: [],
 };
 const parse = (probes: object[]): ProbeSpec[] => specSchema.shape.probes.parse(probes);
 const names = (specs: ProbeSpec[], haveMetrics: boolean) =>

@@ -4,6 +4,7 @@ import type { SpecInput } from '../../src/api/schema.ts';
 import type { Verdict } from '../../src/api/status.ts';
 import { type Mode, MODES } from '../../src/istio/objects.ts';
 import type { RoundKind } from '../../src/rollout/world.ts';
+import { type GateEvent, gateEvent, schedule } from './gateEvents.ts';
 
 export const NAMES = ['ad', 'cart', 'pay', 'web'] as const;
 
@@ -30,6 +31,7 @@ export type Event =
   | { kind: 'leader' }
   | { kind: 'obstacle'; there: boolean }
   | { kind: 'trouble'; there: boolean }
+  | GateEvent
   | Foreign;
 
 /** `lost`: neither status nor writes; a number: the status and so many writes; `race`: somebody else comes between. */
@@ -53,6 +55,7 @@ const waves = fc
       names: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
       maxConcurrent: fc.constantFrom(1, 2, 500, '50%'),
       soak: fc.constantFrom('0s', '5m'),
+      approval: fc.constantFrom('NotRequired' as const, 'NotRequired' as const, 'Required' as const),
     }),
     { maxLength: 3 },
   )
@@ -92,6 +95,7 @@ const accept = fc.oneof(fc.constant(codes), fc.subarray(codes));
 const probes = fc.constantFrom<SpecInput['probes'][]>([], [{ name: 'plain', plaintextTraffic: {} }]);
 const destinationRules = fc.constantFrom('Auto' as const, 'Auto' as const, 'Always' as const, 'Never' as const);
 const shared = {
+  times: schedule,
   analysis,
   rollback,
   probes,
@@ -109,15 +113,17 @@ const meshSpec = fc
     consolidate: fc.boolean(),
   })
   .map(
-    ({ waves: list, unit, consolidate, ...spec }): SpecInput => ({
+    ({ waves: list, unit, consolidate, times, ...spec }): SpecInput => ({
       ...spec,
+      ...times,
       strategy: { waves: list, unit: 'mesh' in spec.target ? 'Namespace' : unit, consolidate },
     }),
   );
 
 const ownSpec = fc.record({ ...shared, ports: fc.subarray([80, 90]) }).map(
-  ({ ports, ...spec }): SpecInput => ({
+  ({ ports, times, ...spec }): SpecInput => ({
     ...spec,
+    ...times,
     target: {
       workloads: [{ name: 'db', selector: { matchLabels: { app: 'db' } }, ...(ports.length > 0 ? { ports } : {}) }],
     },
@@ -222,6 +228,7 @@ export function events(others: boolean): fc.Arbitrary<Event[]> {
       arbitrary: fc.record({ kind: fc.constant('trouble' as const), there: fc.constantFrom(true, false, false) }),
       weight: 1,
     },
+    { arbitrary: gateEvent, weight: 5 },
     { arbitrary: foreign, weight: others ? 3 : 0 },
   );
   return fc.array(event, { minLength: 10, maxLength: 80, size: 'max' });

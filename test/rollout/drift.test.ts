@@ -116,6 +116,29 @@ describe('drift', () => {
     assert.equal(mesh.mode('ad'), 'STRICT');
   });
 
+  it('Correct: who sets DISABLE is not overruled while that would cut clients off', () => {
+    const mesh = completed({ drift: 'Correct' });
+    mesh.tamper('ad', 'mtls-rollout', weakened('DISABLE'));
+    mesh.step();
+    mesh.rests();
+    assert.equal(mesh.condition('Stalled')?.reason, 'LeavesDisable');
+    assert.equal(mesh.condition('Drifted')?.status, 'True');
+    assert.equal(mesh.mode('ad'), 'DISABLE');
+  });
+
+  it('Correct: a narrower policy of somebody else is named and left alone', () => {
+    const mesh = completed({ drift: 'Correct' });
+    mesh.putPolicy('ad', 'theirs', { selector: { matchLabels: { app: 'db' } }, mtls: { mode: 'PERMISSIVE' } });
+    mesh.step();
+    mesh.rests();
+    assert.deepEqual(mesh.writes, []);
+    assert.match(mesh.condition('Drifted')?.message ?? '', /PeerAuthentication ad\/theirs asks for less inside ad/);
+    assert.equal(mesh.condition('Stalled')?.reason, 'WeakerPolicy');
+    mesh.dropPolicy('ad', 'theirs');
+    mesh.step();
+    assert.equal(mesh.status.phase, 'Completed');
+  });
+
   it('Correct: what does harm again goes back, and nothing beside it', () => {
     const mesh = completed({ drift: 'Correct' });
     mesh.tamper('ad', 'mtls-rollout', weakened('PERMISSIVE'));

@@ -48,7 +48,7 @@ describe('whatever happens to a rollout', () => {
         }),
         { numRuns: RUNS },
       );
-    }).timeout(60_000);
+    }).timeout(240_000);
 
     it(`${hands}, mode Revert leads back to what was there before`, () => {
       fc.assert(
@@ -75,14 +75,14 @@ describe('whatever happens to a rollout', () => {
         }),
         { numRuns: RUNS },
       );
-    }).timeout(60_000);
+    }).timeout(240_000);
 
     it(`${hands}, deciding again at the same moment soon changes nothing`, () => {
       fc.assert(
         fc.property(setting, events(others), (given, list) => campaign(given, list).settle()),
         { numRuns: RUNS },
       );
-    }).timeout(60_000);
+    }).timeout(240_000);
   }
 });
 

@@ -8,7 +8,7 @@ const HELD: ReadonlySet<Phase | undefined> = new Set(['Planned', 'Suspended']);
 const GOAL: ReadonlySet<Phase | undefined> = new Set(['Completed', 'Reverted']);
 
 /** What must hold of each single decision; `trouble`: a write had failed before it. */
-export function assertOneStory(before: Status, { status, transitions }: Decision, trouble: boolean): void {
+export function assertOneStory(before: Status, { status, transitions }: Decision, trouble: boolean, now: number): void {
   const told = transitions.map(({ at, reason, message }) => ({ at, reason, message }));
   const all = [...(before.history ?? []), ...told];
   assert.deepEqual(status.history ?? [], all.slice(-20), 'the history holds just what was told');
@@ -22,6 +22,12 @@ export function assertOneStory(before: Status, { status, transitions }: Decision
   assert.equal(holds('Progressing'), holds('Reconciling'));
   for (const type of ['Ready', 'Reconciling', 'Stalled', 'Progressing'] as const)
     assert.equal(conditionOf(status, type)?.message, status.message, `${type} says what the status says`);
+
+  const { waiting, summary } = status;
+  assert.equal(waiting?.on, summary?.waitingOn, 'the column names what is waited for');
+  if (waiting) assert.ok(waiting.unblock.length > 0 && Date.parse(waiting.since) <= now, JSON.stringify(waiting));
+  if (waiting && waiting.on === before.waiting?.on && Date.parse(before.waiting.since) <= now)
+    assert.equal(waiting.since, before.waiting.since, 'what is waited for still keeps its begin');
 
   // a failing write that was told of before may be all that is left in the way
   const known = [...told, ...(before.history ?? []).slice(-1), ...(before.conditions ?? [])];

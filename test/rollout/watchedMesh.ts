@@ -8,6 +8,7 @@ import { decide } from '../../src/rollout/decide.ts';
 import type { Decision, Input, RoundKind } from '../../src/rollout/world.ts';
 import type { Write } from '../../src/rollout/writes.ts';
 import { type Event, type Foreign, NAMES, type Outcome, type Setting } from './campaign.ts';
+import { Gates } from './gateEvents.ts';
 import { ROOT } from './mesh.ts';
 import { assertOneStory } from './oneStory.ts';
 import { ServedMesh } from './servedMesh.ts';
@@ -40,6 +41,7 @@ export class WatchedMesh {
   };
   #look: number | undefined;
   #retries = 0;
+  readonly #gates = new Gates();
   /** Healthy rounds in a row before the switch, since the step began; and whether there were enough of them. */
   #row = 0;
   #proven = false;
@@ -93,6 +95,11 @@ export class WatchedMesh {
       case 'trouble':
         mesh.trouble = event.there ? { reason: 'WriteForbidden', message: 'may not patch', lasting: true } : undefined;
         return;
+      case 'freeze':
+      case 'alert':
+      case 'budget':
+      case 'approve':
+        return this.#gates.happen(event, mesh);
       case 'namespacePolicy':
       case 'deletePolicies':
       case 'meshPolicy':
@@ -108,6 +115,7 @@ export class WatchedMesh {
   calm(): void {
     this.mesh.obstacle = undefined;
     this.mesh.trouble = undefined;
+    this.#gates.calm();
     this.mesh.judge = () => 'Healthy';
   }
 
@@ -126,6 +134,7 @@ export class WatchedMesh {
   settle(): void {
     for (let n = 0; n < 30; n++) {
       const before = this.mesh.rollout.status;
+      this.#gates.tell(this.mesh);
       const decision = decide(this.mesh.input());
       if (decision.writes.length === 0 && decision.transitions.length === 0) {
         this.#decide('done');
@@ -145,13 +154,17 @@ export class WatchedMesh {
 
   #decide(outcome: Outcome): void {
     const { mesh } = this;
+    this.#gates.tell(mesh);
     const input = frozen(mesh.input());
     const decision = decide(input);
     assert.deepEqual(decide(input), decision, 'the same input, the same answer');
     assert.deepEqual(statusSchema.safeParse(decision.status).error?.issues, undefined);
-    assertOneStory(mesh.status, decision, input.trouble !== undefined);
+    assertOneStory(mesh.status, decision, input.trouble !== undefined, input.now);
     for (const write of decision.writes) assertAllowed(write, input);
     for (const write of decision.writes) assertPinAllowed(write, input.world);
+    const { step } = decision.status;
+    if (step && step.stage !== 'RollingBack' && decision.writes.some(setsStrict))
+      assert.equal(this.#gates.closed(mesh, decision.status, step.wave), undefined);
     if (outcome === 'lost') return;
     assert.ok((decision.status.epoch ?? 0) >= (mesh.status.epoch ?? 0), 'epochs never fall');
     if (decision.writes.length > 0)
@@ -186,11 +199,13 @@ export class WatchedMesh {
 
   /** Counts as a reader of the status would, from the stored decisions alone. */
   #count({ rollout, round }: Input, { transitions }: Decision): void {
-    if (round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing')
-      this.#row = round.observations.every(({ verdict }) => verdict === 'Healthy') ? this.#row + 1 : 0;
+    const counts = round?.kind === 'Entry' && rollout.status?.step?.stage === 'Observing';
+    const healthy = counts && round.observations.every(({ verdict }) => verdict === 'Healthy');
+    if (counts) this.#row = healthy ? this.#row + 1 : 0;
     const anew = ['StepStarted', 'StepRetried', 'StepResumed', 'EvidenceExpired', 'CorrectionUndone'];
     for (const { reason } of transitions) {
-      if (anew.includes(reason)) this.#row = 0;
+      // what was looked for when a gate had opened is the first of a new row
+      if (anew.includes(reason)) this.#row = reason === 'StepResumed' && healthy ? 1 : 0;
       if (anew.includes(reason)) this.#proven = false;
       if (reason !== 'EvidenceComplete') continue;
       assert.ok(this.#row >= rollout.spec.analysis.successes, `row of ${this.#row}`);

@@ -61,6 +61,8 @@ export const FAMILIES: readonly Family[] = [
   unseenKinds,
 ];
 
+const UNMESHED: ReadonlySet<string> = new Set(['UnmeshedWorkload', 'NotRestarted', 'HostNetworkPod']);
+
 /** Every code that findings about inventories carry, with what it means. */
 export const CODES: readonly Code[] = FAMILIES.flatMap(({ codes }) => codes);
 
@@ -70,6 +72,11 @@ export type FoundHazard = Hazard & Pick<Finding, 'exception'>;
 /** What will break, or make an answer wrong, when the scope goes STRICT. */
 export function findingsOf(inventory: Inventory, move: Move): FoundHazard[] {
   return FAMILIES.flatMap(({ find }) => find(inventory, move)).map(finding => ({ ...finding, scope: move.key }));
+}
+
+/** Of what the move governs, the workloads without a proxy: the one thing that comes up anew after STRICT. */
+export function unmeshedOf(inventory: Inventory, move: Move): Finding[] {
+  return membership.find(inventory, move).filter(({ code }) => UNMESHED.has(code));
 }
 
 /** What stands in the way of any scope. */

@@ -42,7 +42,7 @@ export const frozen: Gate = (situation, step) => {
   return heldBy(situation, step, {
     on: 'freeze',
     why: `the cluster is frozen since ${clockTime(since, now)} ${why}, ${endText(until, now)}; to lift it: kubectl delete configmap ${FREEZE} -n ${namespace}`,
-    nextLookAt: typeof until === 'number' ? until : undefined,
+    ...(typeof until === 'number' ? { nextLookAt: until, until } : {}),
   });
 };
 

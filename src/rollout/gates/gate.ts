@@ -22,12 +22,14 @@ export interface Closed {
   why: string;
   /** Reason of the condition Stalled, where time alone does not help. */
   stalled?: string;
-  /** When it may open by itself. */
+  /** When to ask again. */
   nextLookAt?: number | undefined;
+  /** Where that is known. */
+  until?: number | undefined;
 }
 
 /** The wait of a step before a closed gate. */
-export function heldBy({ now }: Situation, step: StepStatus, { on, why, stalled, nextLookAt }: Closed): Wait {
+export function heldBy({ now }: Situation, step: StepStatus, { on, why, stalled, nextLookAt, until }: Closed): Wait {
   const since = step.heldSince ?? timestamp(now);
   return {
     kind: 'Wait',
@@ -37,5 +39,6 @@ export function heldBy({ now }: Situation, step: StepStatus, { on, why, stalled,
     message: `${stepText(step)}: ${listed(step.scopes)} held since ${clockTime(Date.parse(since), now)}: ${why}`,
     ...(stalled ? { stalled } : {}),
     ...(nextLookAt === undefined ? {} : { nextLookAt }),
+    ...(until === undefined ? {} : { until }),
   };
 }

@@ -21,6 +21,7 @@ export const schedule: Gate = (situation, step) => {
     on: `window ${text.slice(4, 20)}`,
     why: `${reason}; it goes on at ${text}, or when spec.schedule says otherwise`,
     nextLookAt: opening,
+    until: opening,
   });
 };
 

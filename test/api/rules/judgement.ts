@@ -127,6 +127,24 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec.probes[0].http.expectStatus: the range must begin with its lowest status',
   },
   {
+    rule: 'length of keys of the metadata of webhook',
+    good: probe({ webhook: { name: 'checks', metadata: { team: 'shop' } } }),
+    bad: probe({ webhook: { name: 'checks', metadata: { ['k'.repeat(64)]: 'v' } } }),
+    problem: 'spec.probes[0].webhook.metadata: keys must have 1 to 63 characters',
+  },
+  {
+    rule: 'number of items of the metadata of webhook',
+    good: probe({ webhook: { name: 'checks', metadata: items(16) } }),
+    bad: probe({ webhook: { name: 'checks', metadata: items(17) } }),
+    problem: 'spec.probes[0].webhook.metadata: must have at most 16 items',
+  },
+  {
+    rule: 'name of the CronJob of job',
+    good: probe({ job: { cronJob: 'c'.repeat(52) } }),
+    bad: probe({ job: { cronJob: 'c'.repeat(53) } }),
+    problem: 'spec.probes[0].job.cronJob: must have at most 52 characters',
+  },
+  {
     rule: 'shortest interval',
     good: analysis({ interval: '1s' }),
     bad: analysis({ interval: '999ms' }),
@@ -175,3 +193,7 @@ export const judgementCases: RuleCase[] = [
     problem: 'spec: does not know "adoptt": correct the name or remove it',
   },
 ];
+
+function items(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+}

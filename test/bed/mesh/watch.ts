@@ -36,7 +36,7 @@ export class Watch {
     this.#sight = sightOf(mesh);
     const cluster = clusterSight(new KubeClient(mesh.api, systemClock), systemClock, () => false);
     const author = { namespace: 'sealed', name: 'trial', uid: 'trial' };
-    const place = { author, isRoot: false, queries: [] };
+    const place = { author, isRoot: false, queries: [], plan: '', receivers: [] };
     const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, ...place } as const;
     const probes = buildProbes(PROBES, around).filter(probe => 'observe' in probe);
     this.#probes = new Map(probes.map(probe => [probe.name, probe]));

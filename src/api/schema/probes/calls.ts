@@ -47,3 +47,25 @@ export const job = z.strictObject({
     .optional()
     .describe('Of the CronJob. Only in the mesh root namespace; unless given, the namespace of this object.'),
 });
+
+const MOST_METADATA = 16;
+
+export const webhook = z.strictObject({
+  name: dnsLabel.describe('Name of the receiver in the configuration of the operator.'),
+  metadata: ruled(
+    z.record(z.string(), z.string().max(1024)),
+    {
+      cel: 'self.all(key, key.size() >= 1 && key.size() <= 63)',
+      holds: metadata => Object.keys(metadata).every(key => key.length >= 1 && key.length <= 63),
+      message: 'keys must have 1 to 63 characters',
+    },
+    {
+      // The API server knows this one as maxProperties.
+      holds: metadata => Object.keys(metadata).length <= MOST_METADATA,
+      message: `must have at most ${MOST_METADATA} items`,
+    },
+  )
+    .meta({ maxProperties: MOST_METADATA })
+    .default({})
+    .describe('Sent with the request.'),
+});

@@ -1,5 +1,5 @@
 /** The kinds of probe: how each is written down, and what it is for. A new kind is a line in both tables. */
-import { http, job } from './calls.ts';
+import { http, job, webhook } from './calls.ts';
 import { enforcement, kubernetesApi, workloadReadiness } from './pods.ts';
 import { prometheus } from './query.ts';
 import {
@@ -39,6 +39,7 @@ export const kinds = {
     .describe('What the API server calls in the scope: webhooks for admission and conversion, and aggregated APIs.'),
   http: http.optional().describe('A request from the operator, which is outside the mesh, to a Service.'),
   job: job.optional().describe('A Job made from a CronJob for each look; its exit code decides.'),
+  webhook: webhook.optional().describe('A receiver that the configuration of the operator names; its status decides.'),
 };
 
 export type ProbeKind = keyof typeof kinds;
@@ -60,6 +61,7 @@ export const PURPOSE: Readonly<Record<ProbeKind, 'Change' | 'Soak' | 'Both'>> = 
   kubernetesApi: 'Change',
   http: 'Soak',
   job: 'Soak',
+  webhook: 'Soak',
 };
 
 export const PROBE_KINDS = Object.keys(kinds) as ProbeKind[];
