@@ -6,6 +6,7 @@
 import { loadAll, type YAMLException } from 'js-yaml';
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
+import { METRICS_PRESETS } from '../probes/probe.ts';
 import { PLATFORMS } from '../rollout/fronts.ts';
 import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
@@ -134,8 +135,8 @@ const settingsSchema = z.strictObject({
   alerts: alerts.optional(),
   /** Absent: no limits. */
   budget: budget.optional(),
-  /** Names and labels of the mesh's metrics: Istio's standard ones, or raw Envoy counters. */
-  metricsPreset: oneOf(['istio', 'envoy'], 'istio'),
+  /** Which counters the mesh has: Istio's standard ones, raw ones of Envoy, or those of Google's Cloud Monitoring. */
+  metricsPreset: oneOf(METRICS_PRESETS, 'istio'),
   /** What `prometheus` probes may ask, by name. */
   queries,
   /** Google's managed control plane tells clients nothing about the policies of single workloads. */

@@ -25,7 +25,7 @@ interface End {
   workload: string;
 }
 
-type CallSpan = Omit<Span, 'preset'>;
+type CallSpan = Span;
 
 const SERVICE: readonly Label[] = ['destination_service_namespace', 'destination_service_name'];
 const ENDS: readonly Label[] = [...SOURCE, ...TARGET, ...SERVICE];

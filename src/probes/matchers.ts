@@ -3,8 +3,8 @@ import type { Series } from './probe.ts';
 import type { Label, Matcher } from './promql.ts';
 import type { ScopePods } from './scopePods.ts';
 
-export const SOURCE: readonly Label[] = ['source_workload_namespace', 'source_workload'];
-export const TARGET: readonly Label[] = ['destination_workload_namespace', 'destination_workload'];
+export const SOURCE: readonly [Label, Label] = ['source_workload_namespace', 'source_workload'];
+export const TARGET: readonly [Label, Label] = ['destination_workload_namespace', 'destination_workload'];
 export const PAIR: readonly Label[] = [...SOURCE, ...TARGET];
 export const POD: readonly Label[] = ['namespace', 'pod'];
 /** Only the receiving proxy knows whether a peer showed an identity. */
@@ -22,11 +22,14 @@ export function inbound(scopes: readonly ScopePods[]): Matcher[] {
   return [INBOUND, ...within(scopes, 'namespace')];
 }
 
-export function destinations(scopes: readonly ScopePods[]): Matcher[] {
+export function destinations(
+  scopes: readonly ScopePods[],
+  [namespace, workload]: readonly [Label, Label] = TARGET,
+): Matcher[] {
   const names = new Set(scopes.flatMap(({ workloads }) => [...workloads]));
   const onlyWorkloads = scopes.every(({ scope }) => scope.kind === 'Workload');
-  const chosen = within(scopes, 'destination_workload_namespace');
-  return onlyWorkloads ? [...chosen, { label: 'destination_workload', op: 'in', values: [...names] }] : chosen;
+  const chosen = within(scopes, namespace);
+  return onlyWorkloads ? [...chosen, { label: workload, op: 'in', values: [...names] }] : chosen;
 }
 
 /** One query serves all scopes of a step; what belongs to none of them is sorted out afterwards. */

@@ -4,9 +4,9 @@ import type { ProbeSpec } from '../api/schema.ts';
 import { blindSpot, unreadSidecars } from './coverage.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
-import { HANDSHAKE_GRACE_MS, USUAL_SCRAPE_MS } from './promql.ts';
+import { PRESETS } from './presets.ts';
 import { covers, podsOfScopes, type ScopePods } from './scopePods.ts';
-import { amount, isCounting, plaintext, sent, volume, type Span, type Traffic } from './traffic.ts';
+import { amount, type PlaintextCounters, type Span, type Timing, type Traffic } from './traffic.ts';
 
 export type PlaintextOptions = NonNullable<ProbeSpec['plaintextTraffic']>;
 
@@ -17,44 +17,52 @@ export function plaintextTraffic(name: string, options: PlaintextOptions, sight:
   return {
     name,
     rounds: ['Entry', 'Soak'],
-    observe: look => observe(name, look, () => find(look, options, sight, preset)),
+    observe: look => observe(name, look, () => find(look, options, sight, PRESETS[preset])),
   };
 }
 
-async function find(look: Look, options: PlaintextOptions, sight: Sight, preset: MetricsPreset): Promise<Finding> {
+async function find(
+  look: Look,
+  options: PlaintextOptions,
+  sight: Sight,
+  counters: PlaintextCounters,
+): Promise<Finding> {
+  const { timing } = counters;
   const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
-  const windowMs = windowOf(look, full, preset);
-  if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
+  const windowMs = windowOf(look, full, timing);
+  if (windowMs < Math.min(timing.readEveryMs, full)) return TOO_SOON;
   const minimum = minimumFor(options.minRequests, windowMs, full);
-  const span: Span = { sight, preset, scopes, windowMs, until: look.now, signal: look.signal };
-  const [seen, all] = await Promise.all([plaintext(span, look.changedAt === undefined), volume(span)]);
+  const span: Span = { sight, scopes, windowMs, until: look.now - timing.delayMs, signal: look.signal };
+  const [seen, all] = await Promise.all([
+    counters.plaintext(span, look.changedAt === undefined),
+    counters.volume(span),
+  ]);
   const plain = seen.filter(entry => amount(entry) >= SEEN).sort((a, b) => amount(b) - amount(a));
-  if (minimum === 0 && all.length === 0 && !(await isCounting(span))) return NOBODY_COUNTS;
+  if (minimum === 0 && all.length === 0 && !(await counters.areThere(span))) return NOBODY_COUNTS;
   const uncalled = scopes.some(scope => sumIn(scope, all) < minimum - SEEN);
   const isPartly = ({ namespace, workload }: Traffic) =>
     scopes.some(({ partly }) => partly.has(`${namespace}/${workload}`));
   const [open, bad] = [plain.filter(isPartly), plain.filter(entry => !isPartly(entry))];
-  const counts = { bad, open, all, own: uncalled ? await sent(span) : [] };
+  const counts = { bad, open, all, own: uncalled ? await counters.sent(span) : [] };
   const finding = judgePlaintext(scopes, counts, minimum, windowMs);
-  const judged = finding.verdict === 'Healthy' ? await withCoverage(finding, span) : finding;
+  const judged = finding.verdict === 'Healthy' ? await withCoverage(finding, span, counters) : finding;
   return open.length === 0 ? judged : { ...judged, message: `${judged.message}; ${notJudged(open)}` };
 }
 
 /** Nothing seen is worth as much as the proxies that were looked at. */
-async function withCoverage(finding: Finding, span: Span): Promise<Finding> {
-  const unread = await unreadSidecars(span);
-  if (unread === undefined) return { ...finding, message: `${finding.message}; ${COVERAGE_UNKNOWN}` };
+async function withCoverage(finding: Finding, span: Span, counters: PlaintextCounters): Promise<Finding> {
+  const unread = await unreadSidecars(span, counters);
+  if ('unknown' in unread) return { ...finding, message: `${finding.message}; ${coverageUnknown(unread.unknown)}` };
   return unread.length === 0 ? finding : { ...finding, verdict: 'NoData', message: blindSpot(unread, span.scopes) };
 }
 
 /** A look at a change never goes back beyond the change, nor to when its spread was not complete. */
-function windowOf(look: Look, full: number, preset: MetricsPreset): number {
+function windowOf(look: Look, full: number, { delayMs, graceMs }: Timing): number {
   const since = look.inForceAt ?? look.changedAt;
   if (since === undefined) return full;
-  const grace = preset === 'envoy' ? HANDSHAKE_GRACE_MS : 0;
-  return Math.min(full, look.now - since - grace);
+  return Math.min(full, look.now - delayMs - since - graceMs);
 }
 
 /** The evidence that a window shorter than the full one can be expected to hold; none only where none is asked for. */
@@ -140,8 +148,7 @@ function sumIn(scope: ScopePods, traffic: readonly Traffic[]): number {
 }
 
 /** Said, and no reason to wait: labels of scrapes differ, and the counters of the mesh have labels of their own. */
-const COVERAGE_UNKNOWN =
-  'whether Prometheus reads every proxy is not known (it has no istio_build with labels namespace and pod)';
+const coverageUnknown = (why: string) => `whether Prometheus reads every proxy is not known (${why})`;
 
 export const NOTHING_IN_SCOPE: Finding = {
   verdict: 'Healthy',

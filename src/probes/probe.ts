@@ -121,4 +121,5 @@ export interface Series {
   value: number;
 }
 
-export type MetricsPreset = 'istio' | 'envoy';
+export const METRICS_PRESETS = ['istio', 'envoy', 'gcp'] as const;
+export type MetricsPreset = (typeof METRICS_PRESETS)[number];

@@ -1,75 +1,10 @@
 /**
- * The only place where PromQL is written. Metric and label names are fixed here, and every value is escaped, so no
- * name that somebody gave to an object can change what a query asks.
+ * The only place where PromQL is written: with names that are fixed and values that are escaped, so that no name that
+ * somebody gave to an object can change what a query asks.
  */
+import { type Label, type Matcher, type Metric, selector } from './selector.ts';
 
-export type Metric =
-  | 'istio_requests_total'
-  | 'istio_tcp_connections_opened_total'
-  | 'istio_tcp_received_bytes_total'
-  | 'istio_tcp_sent_bytes_total'
-  | 'istio_tcp_connections_closed_total'
-  | 'istio_tcp_connections_failed_total'
-  | 'istio_build'
-  | 'pilot_xds'
-  | 'pilot_total_xds_rejects'
-  | 'pilot_proxy_convergence_time_bucket'
-  | 'envoy_http_rbac'
-  | 'envoy_tcp'
-  | 'envoy_listener_no_filter_chain_match'
-  | 'envoy_listener_downstream_cx_total'
-  | 'envoy_listener_ssl_handshake'
-  | 'envoy_listener_ssl_fail_verify_no_cert'
-  | 'envoy_listener_ssl_fail_verify_error'
-  | 'envoy_listener_ssl_connection_error';
-
-export type Label =
-  | 'reporter'
-  | 'connection_security_policy'
-  | 'response_flags'
-  | 'source_workload_namespace'
-  | 'source_workload'
-  | 'destination_workload_namespace'
-  | 'destination_workload'
-  | 'destination_service_namespace'
-  | 'destination_service_name'
-  | 'response_code'
-  | 'listener_address'
-  | 'http_conn_manager_prefix'
-  | 'authz_dry_run_action'
-  | 'authz_dry_run_result'
-  | 'component'
-  | 'type'
-  | 'le'
-  | 'namespace'
-  | 'pod';
-
-export type Matcher =
-  | { label: Label; op: '=' | '!='; value: string }
-  /** One of these values exactly, never a pattern. */
-  | { label: Label; op: 'in'; values: readonly string[] };
-
-/** A PromQL string literal: double quotes, Go's escapes. */
-function quote(text: string): string {
-  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
-}
-
-/** A pattern that matches this text only. Prometheus anchors every pattern itself. */
-function literal(text: string): string {
-  return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, String.raw`\$&`);
-}
-
-function matcher(match: Matcher): string {
-  if (match.op !== 'in') return `${match.label}${match.op}${quote(match.value)}`;
-  // an empty alternative would match series that lack the label
-  if (match.values.length === 0 || match.values.includes('')) throw new RangeError(`${match.label}: no value to match`);
-  if (match.values.length === 1) return `${match.label}=${quote(match.values[0]!)}`;
-  return `${match.label}=~${quote(match.values.map(literal).join('|'))}`;
-}
-
-function selector(metric: Metric, matchers: readonly Matcher[]): string {
-  return `${metric}{${matchers.map(matcher).join(',')}}`;
-}
+export type { Label, Matcher, Metric } from './selector.ts';
 
 /** A length of time as ranges are written. */
 export function range(ms: number): string {
@@ -150,25 +85,33 @@ function grownOrNew(
   return `${more} + ${fresh} or ${more} or ${fresh}`;
 }
 
+/** How TCP connections are counted: which counters there are, and how they say that nobody showed a certificate. */
+export interface TcpCounters {
+  opened: Metric;
+  /** What was received, and what was sent. */
+  bytes: readonly [Metric, Metric];
+  policy: Label;
+  none: string;
+}
+
 /**
- * TCP connections by Istio's counters, summed by these labels. A sidecar says `none` for every connection on which no
+ * TCP connections by such counters, summed by these labels. A sidecar says `none` for every connection on which no
  * peer showed a certificate, also for a handshake that it refused, as it does each of the enforcement probe: what came
  * without mutual TLS and carried not one byte breaks nothing, and does not count (where nobody counts bytes, it does).
  * One that was open before the window counts as one as long as it carries something. Source: istio_stats.cc in Istio's proxy.
  */
 export function connections(
+  { opened: metric, bytes: [received, sent], policy: label, none }: TcpCounters,
   matchers: readonly Matcher[],
   by: readonly Label[],
   windowMs: number,
   { withNew = false } = {},
 ): string {
   const count = withNew ? grownOrNew : grown;
-  const opened = (which: readonly Matcher[]) => `(${count('istio_tcp_connections_opened_total', which, windowMs)})`;
-  const policy = (op: '=' | '!='): Matcher => ({ label: 'connection_security_policy', op, value: 'none' });
+  const opened = (which: readonly Matcher[]) => `(${count(metric, which, windowMs)})`;
+  const policy = (op: '=' | '!='): Matcher => ({ label, op, value: none });
   const unsecured = [...matchers, policy('=')];
-  const bytes = (['istio_tcp_received_bytes_total', 'istio_tcp_sent_bytes_total'] as const)
-    .map(metric => grown(metric, unsecured, windowMs))
-    .join(' + ');
+  const bytes = [received, sent].map(each => grown(each, unsecured, windowMs)).join(' + ');
   const fresh = opened(unsecured);
   const lasting = `(${fresh} < 1) * 0 + 1 and (${bytes}) > 0`;
   const notEmpty = `${fresh} unless (${bytes}) == 0`;

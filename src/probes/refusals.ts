@@ -51,7 +51,7 @@ export interface Refusals {
   uncounted: string[];
 }
 
-export type RefusalSpan = Omit<Span, 'preset'>;
+export type RefusalSpan = Span;
 
 /** Connections that no filter chain of a sidecar's inbound listener takes; in no set of default statistics. */
 export const COUNTER = 'envoy_listener_no_filter_chain_match';

@@ -30,7 +30,7 @@ const METRICS = [
 ] as const;
 
 /** Envoy has them at zero as soon as it has the policy. */
-export async function readShadowCounts(span: Omit<Span, 'preset'>): Promise<ShadowCounts> {
+export async function readShadowCounts(span: Span): Promise<ShadowCounts> {
   const chosen = [DRY_RUN_DENY, ...within(span.scopes, 'namespace')];
   const read = await Promise.all(METRICS.map(each => readMetric(span, chosen, each)));
   return {
@@ -40,7 +40,7 @@ export async function readShadowCounts(span: Omit<Span, 'preset'>): Promise<Shad
 }
 
 async function readMetric(
-  { sight, until, signal, windowMs }: Omit<Span, 'preset'>,
+  { sight, until, signal, windowMs }: Span,
   chosen: readonly Matcher[],
   { metric, protocol, by }: (typeof METRICS)[number],
 ): Promise<{ counts: ShadowCount[]; exporting: string[] }> {

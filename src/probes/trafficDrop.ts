@@ -6,13 +6,14 @@ import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
 import { countOf, firstFew, observe, type Finding } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
+import { PRESETS } from './presets.ts';
 import { podsOfScopes } from './scopePods.ts';
-import { amount, bySource, type Flow, readings, sent, type Span } from './traffic.ts';
+import { amount, type Counters, type Flow } from './traffic.ts';
 
 export type DropOptions = NonNullable<ProbeSpec['trafficDrop']>;
 
-/** Two usual scrape intervals: a shorter span holds too few readings to compare two of them. */
-const SHORTEST_SPAN_MS = 30_000;
+/** Usual times between two readings: a shorter span holds too few readings to compare two of them. */
+const FEWEST_INTERVALS = 2;
 /** Share of the readings of before that a span needs to be compared. */
 const FEWEST_READINGS = 0.8;
 /** Where the most often read counter was read so often, no other one was read less than the two times that tell a growth. */
@@ -22,24 +23,32 @@ export function trafficDrop(name: string, options: DropOptions, sight: Sight, pr
   return {
     name,
     rounds: ['Soak'],
-    observe: look => observe(name, look, () => find(look, options, sight, preset)),
+    observe: look => observe(name, look, () => find(look, options, sight, PRESETS[preset])),
   };
 }
 
-async function find(look: Look, options: DropOptions, sight: Sight, preset: MetricsPreset): Promise<Finding> {
+async function find(look: Look, options: DropOptions, sight: Sight, counters: Counters): Promise<Finding> {
+  const { delayMs, readEveryMs } = counters.timing;
   const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
-  const windowMs = Math.min(full, look.now - (look.inForceAt ?? look.changedAt ?? look.now));
-  if (windowMs < Math.min(SHORTEST_SPAN_MS, full)) return TOO_SOON;
-  const span = { sight, preset, scopes, windowMs, signal: look.signal };
-  const [before, after] = await Promise.all([
-    bySource({ ...span, until: look.changedAt ?? look.startedAt }),
-    bySource({ ...span, until: look.now }),
-  ]);
-  if (before.length === 0 && after.length === 0) return (await areCounted(span, look.now)) ? NOBODY_CALLS : NO_COUNTERS;
+  const until = look.now - delayMs;
+  const windowMs = Math.min(full, until - (look.inForceAt ?? look.changedAt ?? until));
+  if (windowMs < Math.min(FEWEST_INTERVALS * readEveryMs, full)) return TOO_SOON;
+  const span = { sight, scopes, windowMs, signal: look.signal };
+  const [was, is] = [
+    { ...span, until: look.changedAt ?? look.startedAt },
+    { ...span, until },
+  ];
+  const [before, after] = await Promise.all([counters.bySource(was), counters.bySource(is)]);
+  if (before.length === 0 && after.length === 0) {
+    // the silence is real where the proxies of the scope are heard calling others
+    return (await counters.sent(is)).some(entry => amount(entry) >= 1) ? NOBODY_CALLS : NO_COUNTERS;
+  }
   const finding = judgeDrop(before, after, options, windowMs, full);
-  return finding.verdict === 'Unhealthy' && (await isBlindSince(span, look)) ? HARDLY_READ : finding;
+  if (finding.verdict !== 'Unhealthy') return finding;
+  const [readBefore, readAfter] = await Promise.all([counters.readings(was), counters.readings(is)]);
+  return isBlind(readBefore, readAfter) ? HARDLY_READ : finding;
 }
 
 /**
@@ -47,17 +56,8 @@ async function find(look: Look, options: DropOptions, sight: Sight, preset: Metr
  * One reading more or less lies in where the spans begin. Each proxy has its own moment in the scrape interval: beside one
  * that was read twice around a gap there are others that were read once, and the growth of these is unknown, not zero.
  */
-async function isBlindSince(span: Omit<Span, 'until'>, look: Look): Promise<boolean> {
-  const [before, after] = await Promise.all([
-    readings({ ...span, until: look.changedAt ?? look.startedAt }),
-    readings({ ...span, until: look.now }),
-  ]);
+function isBlind(before: number, after: number): boolean {
   return after < Math.max(2, Math.min(before, SAFE_READINGS)) || after + 1 < before * FEWEST_READINGS;
-}
-
-/** Whether the proxies of a scope that nobody calls are heard calling others, so that the silence is real. */
-async function areCounted(span: Omit<Span, 'until'>, until: number): Promise<boolean> {
-  return (await sent({ ...span, until })).some(entry => amount(entry) >= 1);
 }
 
 /** One source and one workload, in two spans of the same length. */

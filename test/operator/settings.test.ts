@@ -146,7 +146,7 @@ describe('settings', () => {
       'queries: [{name: a, expr: up, parameters: [{name: p, type: Text}]}]',
       /^queries\.0\.parameters\.0\.type: must be one of Namespace, /,
     ],
-    ['metricsPreset: gcp', /^metricsPreset: must be one of istio, envoy$/],
+    ['metricsPreset: stackdriver', /^metricsPreset: must be one of istio, envoy, gcp$/],
     ['log: {level: loud}', /^log\.level: must be one of error, warn, info, debug$/],
     ['log: quiet', /^log: must be a map of keys$/],
     ['health: {address: everywhere}', /^health\.address: must be an IP address such as 0\.0\.0\.0 or ::1$/],

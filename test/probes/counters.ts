@@ -16,6 +16,33 @@ export class Counters {
     this.add(metric, { reporter: 'source', ...labels, connection_security_policy: 'unknown' }, n);
   }
 
+  /** Requests as Cloud Monitoring shows what the server's proxy reported, once for each kind of resource. */
+  google(source: string, target: string, policy: string, n: number): void {
+    for (const resource of ['k8s_container', 'istio_canonical_service'])
+      this.#google('service_server_request_count', resource, source, target, policy, n);
+    this.#google('service_client_request_count', 'k8s_pod', source, target, 'unknown', n);
+  }
+
+  /** TCP connections in the same way, and what went over them. */
+  googleTcp(source: string, target: string, policy: string, opened: number, bytes: number): void {
+    const count = (what: string, n: number) =>
+      this.#google(`service_server_${what}_count`, 'k8s_container', source, target, policy, n);
+    count('connection_open', opened);
+    for (const way of ['received', 'sent']) count(`${way}_bytes`, bytes);
+  }
+
+  #google(metric: string, resource: string, source: string, target: string, policy: string, n: number): void {
+    const { source_workload, destination_workload, ...namespaces } = ends(source, target);
+    const labels = {
+      monitored_resource: resource,
+      ...namespaces,
+      source_workload_name: source_workload,
+      destination_workload_name: destination_workload,
+      service_authentication_policy: policy,
+    };
+    this.add(`istio_io:${metric}`, labels, n);
+  }
+
   /** TCP connections without mutual TLS as a sidecar counts them, and what went over these and earlier ones. */
   tcp(source: string, target: string, opened: number, bytes: number): void {
     this.traffic('istio_tcp_connections_opened_total', source, target, 'none', opened);

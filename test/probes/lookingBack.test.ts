@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { kindOf } from '../../src/api/schema/probes/kinds.ts';
 import { specSchema, type ProbeSpec } from '../../src/api/schema.ts';
-import type { Look, Series } from '../../src/probes/probe.ts';
+import { type Look, METRICS_PRESETS, type MetricsPreset, type Series } from '../../src/probes/probe.ts';
 import { buildProbes } from '../../src/probes/registry.ts';
 import { type Asked, blindCluster, edge, look, metrics, NOW, pod, SECOND } from './scene.ts';
 
@@ -28,7 +28,7 @@ function answer(query: string): Series[] {
   ];
 }
 
-async function askedBy(spec: object, preset: 'istio' | 'envoy', at: Look): Promise<Asked[]> {
+async function askedBy(spec: object, preset: MetricsPreset, at: Look): Promise<Asked[]> {
   const sight = metrics(answer);
   const specs: ProbeSpec[] = specSchema.shape.probes.parse([{ name: 'p', ...spec }]);
   const around = {
@@ -58,7 +58,7 @@ function since({ query, time }: Asked): number {
 
 describe('a look at a change', () => {
   for (const spec of KINDS) {
-    for (const preset of ['istio', 'envoy'] as const) {
+    for (const preset of METRICS_PRESETS) {
       const kind = kindOf(specSchema.shape.probes.parse([{ name: 'p', ...spec }])[0]!);
       it(`of ${kind} (${JSON.stringify(spec)}), preset ${preset}, never goes back beyond the change`, async () => {
         const ages = fc.tuple(fc.integer({ min: 0, max: 1_000_000 }), fc.integer({ min: 0, max: 120_000 }));

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { clientErrors } from '../../src/probes/clientErrors.ts';
 import { controlPlane } from '../../src/probes/controlPlane.ts';
 import { plaintextTraffic } from '../../src/probes/plaintextTraffic.ts';
-import type { Probe, Sight } from '../../src/probes/probe.ts';
+import { METRICS_PRESETS, type MetricsPreset, type Probe, type Sight } from '../../src/probes/probe.ts';
 import { Prometheus } from '../../src/probes/prometheus.ts';
 import { prometheusQuery } from '../../src/probes/prometheusQuery.ts';
 import { refusedConnections } from '../../src/probes/refusedConnections.ts';
@@ -109,6 +109,14 @@ describe('a real Prometheus', function () {
     for (const name of ['downstream_cx_total', 'ssl_handshake']) counters.inbound(name, 'cartservice-0', 1, 'silent');
     counters.call('shop/frontend', 'cart/cartservice', '200', '-', 1000);
     counters.call('shop/old', 'cart/cartservice', '503', 'UC', 1000);
+    for (const [source, policy] of [
+      ['bank/teller', 'MUTUAL_TLS'],
+      ['old/atm', 'NONE'],
+      ['old/gone', 'NONE'],
+    ] as const)
+      counters.google(source, 'bank/ledger', policy, 100);
+    counters.googleTcp('old/atm', 'bank/vault', 'NONE', 1, 1000);
+    counters.googleTcp('old/hello', 'bank/vault', 'NONE', 1, 0);
     counters.add('pilot_xds', {}, 40);
     counters.converged({ 0.1: 10, 10: 90, '+Inf': 90 });
     await scraped(2);
@@ -123,6 +131,10 @@ describe('a real Prometheus', function () {
     counters.inbound('downstream_cx_total', 'asked-0', 260, 'asked');
     counters.inbound('ssl_handshake', 'asked-0', 60, 'asked');
     counters.inbound('ssl_fail_verify_no_cert', 'asked-0', 200, 'asked');
+    counters.google('bank/teller', 'bank/ledger', 'MUTUAL_TLS', 200);
+    counters.google('old/atm', 'bank/ledger', 'NONE', 40);
+    counters.googleTcp('old/atm', 'bank/vault', 'NONE', 6, 1000);
+    counters.googleTcp('old/hello', 'bank/vault', 'NONE', 50, 0);
     await scraped(2);
     counters.call('shop/old', 'cart/cartservice', '503', 'UC', 100);
     startedAt = Date.now();
@@ -139,6 +151,7 @@ describe('a real Prometheus', function () {
     counters.call('shop/old', 'cart/cartservice', '503', 'UC', 100);
     // a counter that begins with the failure, of which nobody knows the workload
     counters.call('shop/broken', 'cart/cartservice', '503', 'UF,URX', 60, { known: false });
+    counters.google('bank/teller', 'bank/ledger', 'MUTUAL_TLS', 200);
     counters.add('pilot_total_xds_rejects', { type: 'lds' }, 2);
     counters.converged({ 0.1: 0, 10: 5, '+Inf': 25 });
     counters.traffic('istio_requests_total', 'shop/frontend', 'cart/cartservice', 'mutual_tls', 300);
@@ -148,8 +161,16 @@ describe('a real Prometheus', function () {
   const scopes: Scope[] = [{ kind: 'Namespace', namespace: 'cart' }];
   const observe = (probe: Probe, given: Parameters<typeof look>[1] = {}) =>
     probe.observe(look([pod()], { now: Date.now(), startedAt, scopes, ...given }));
-  const plaintext = (given: object = {}, preset: 'istio' | 'envoy' = 'istio') =>
-    plaintextTraffic('no-plaintext', { window: '1h', minRequests: 100, source: 'Metrics', ...given }, sight, preset);
+  const later = (ms: number): Sight => ({
+    ...sight,
+    query: (promql, time, signal) => sight.query(promql, time + ms, signal),
+  });
+  /** Cloud Monitoring shows now what happened three minutes ago. */
+  const withDelay = (preset: MetricsPreset) => (preset === 'gcp' ? later(180_000) : sight);
+  const plaintext = (given: object = {}, preset: MetricsPreset = 'istio') => {
+    const options = { window: '1h', minRequests: 100, source: 'Metrics' as const, ...given };
+    return plaintextTraffic('no-plaintext', options, withDelay(preset), preset);
+  };
 
   it('counts each plaintext source exactly, also one that came a single time', async () => {
     const seen = await observe(plaintext());
@@ -231,8 +252,8 @@ describe('a real Prometheus', function () {
   });
 
   it('takes raw counters of Envoy, without handshakes that were refused or are under way', async () => {
-    const settled: Sight = { ...sight, query: (promql, time, signal) => sight.query(promql, time + 60_000, signal) };
-    const probe = plaintextTraffic('p', { window: '1h', minRequests: 1, source: 'Metrics' }, settled, 'envoy');
+    const options = { window: '1h', minRequests: 1, source: 'Metrics' as const };
+    const probe = plaintextTraffic('p', options, later(60_000), 'envoy');
     const seen = await observe(probe);
     assert.match(seen.message, /^[67] connections from an unknown source to cart\/cartservice without mutual TLS/);
     assert.ok(
@@ -244,6 +265,37 @@ describe('a real Prometheus', function () {
       (await observe(drop, { changedAt, now: changedAt + 10_000 })).message,
       /cart\/cartservice fell from [56]\d to 0/,
     );
+  });
+
+  describe('with the names of Cloud Monitoring', () => {
+    const bank = {
+      scopes: [{ kind: 'Namespace' as const, namespace: 'bank' }],
+      pods: () => Promise.resolve([pod({ namespace: 'bank', name: 'ledger-0' })]),
+    };
+
+    it('counts what came without mutual TLS, each once', async () => {
+      const seen = await observe(plaintext({}, 'gcp'), bank);
+      assert.equal(seen.verdict, 'Unhealthy', seen.message);
+      const [requests, connections] = seen.message.split('; ');
+      assert.match(requests!, /^4\d requests from old\/atm to bank\/ledger without mutual TLS$/);
+      assert.match(connections!, /^[67] connections from old\/atm to bank\/vault without mutual TLS in the last 1h$/);
+      assert.match(seen.value, /^(4\d|5[0-2]) plaintext of (4[3-9]\d|5[0-2]\d)$/);
+    });
+
+    it('says that it does not know whether every proxy reports', async () => {
+      const options = { window: '10s', minRequests: 1, source: 'Metrics' as const };
+      const given = { ...bank, changedAt, now: changedAt + 190_000 };
+      const seen = await observe(plaintextTraffic('p', options, sight, 'gcp'), given);
+      assert.equal(seen.verdict, 'Healthy', seen.message);
+      assert.match(seen.message, /; whether Prometheus reads every proxy is not known \(Cloud Monitoring does not say/);
+    });
+
+    it('sees who fell silent', async () => {
+      const probe = trafficDrop('traffic', { window: '10s', maxPercent: 50, minRequests: 20 }, sight, 'gcp');
+      const seen = await observe(probe, { ...bank, changedAt, now: changedAt + 190_000 });
+      assert.equal(seen.verdict, 'Unhealthy', seen.message);
+      assert.match(seen.message, /^old\/atm → bank\/ledger fell from 4\d to 0 \(/);
+    });
   });
 
   it('sees a client that has begun to fail, and none that failed before', async () => {
@@ -293,10 +345,10 @@ describe('a real Prometheus', function () {
     assert.match(seen.message, /^Prometheus does not read the sidecars of 1 of 2 pods \(cart\/unread-0\)/);
   });
 
-  it('has NoData for a scope that nobody counts, in both presets', async () => {
+  it('has NoData for a scope that nobody counts, in every preset', async () => {
     const other: Scope[] = [{ kind: 'Namespace', namespace: 'silent' }];
     const pods = () => Promise.resolve([pod({ namespace: 'silent' })]);
-    for (const preset of ['istio', 'envoy'] as const) {
+    for (const preset of METRICS_PRESETS) {
       assert.equal((await observe(plaintext({}, preset), { scopes: other, pods })).verdict, 'NoData');
       assert.equal((await observe(plaintext({ minRequests: 0 }, preset), { scopes: other, pods })).verdict, 'Healthy');
     }
@@ -310,7 +362,7 @@ describe('a real Prometheus', function () {
     const hostile = ['.*', '"} or up{a="', 'a|b', '\\', '{}', '\n'].map(
       (namespace): Scope => ({ kind: 'Namespace', namespace }),
     );
-    for (const preset of ['istio', 'envoy'] as const) {
+    for (const preset of METRICS_PRESETS) {
       for (const chosen of [many, hostile, [{ kind: 'Mesh', namespace: 'istio-system' } as const]]) {
         const pods = (scope: Scope) => Promise.resolve([pod({ namespace: scope.namespace })]);
         const seen = await observe(plaintext({}, preset), { scopes: chosen, pods });
@@ -351,8 +403,7 @@ describe('a real Prometheus', function () {
       endpoint.close();
       // two failed scrapes, after which the series are stale
       await sleep(3_000);
-      const later: Sight['query'] = (promql, time, signal) => sight.query(promql, time + 60_000, signal);
-      const seen = await verdicts({ ...sight, query: later });
+      const seen = await verdicts(later(60_000));
       assert.ok(!seen.includes('Healthy') && !seen.includes('Unhealthy'), seen.join());
     });
   });
