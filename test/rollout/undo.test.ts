@@ -136,6 +136,21 @@ describe('the way back', () => {
     assert.deepEqual([...mesh.policies.keys()], ['b/theirs']);
   });
 
+  it('of everything takes back also what has left the target, whatever its step was doing', () => {
+    for (const stage of ['Preparing', 'Observing', 'Enforcing', 'Soaking'] as const) {
+      const mesh = new TestMesh({ target: { namespaces: { names: ['a', 'b'] } } }, ['a', 'b']);
+      mesh.until(({ step }) => step?.stage === stage);
+      const before = mesh.mode('a');
+      mesh.edit({ target: { namespaces: { names: ['b'] } } });
+      mesh.untilPhase('Completed');
+      assert.ok(mesh.transitions.some(({ reason }) => reason === 'StepObsolete'));
+      assert.equal(mesh.mode('a'), before, 'it stays as it was just then');
+      mesh.edit({ mode: 'Revert' });
+      mesh.untilPhase('Reverted');
+      assert.deepEqual([...mesh.policies.keys()], []);
+    }
+  });
+
   it('has a record of bounded size, whatever the size of the target', () => {
     const names = Array.from({ length: 400 }, (_, n) => `namespace-with-a-rather-long-name-${n}`);
     const mesh = new TestMesh(
