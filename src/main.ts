@@ -10,7 +10,7 @@ import { HELP, parseFlags } from './operator/flags.ts';
 import type { AlertSource } from './operator/alertWatch.ts';
 import { startHealth } from './operator/health.ts';
 import { MtlsRolloutOperator } from './operator/operator.ts';
-import { isAddress } from './operator/notificationSettings.ts';
+import { isHttpAddress } from './operator/settingValues.ts';
 import { loadSettings, type Settings } from './operator/settings.ts';
 import { PROGRAM_VERSION } from './api/version.ts';
 import { Alertmanager } from './probes/alertmanager.ts';
@@ -100,7 +100,7 @@ function notifierOf({ notifications }: Settings, log: ReturnType<typeof createLo
   const targets = notifications.map(({ name, type, url = '', urlFile, events }) => {
     const address = async () => {
       const text = urlFile === undefined ? url : await read(urlFile);
-      if (!isAddress(text)) throw new Error(`${urlFile} holds no http or https address`);
+      if (!isHttpAddress(text)) throw new Error(`${urlFile} holds no http or https address`);
       return text;
     };
     return { name, kind: type, address, events };

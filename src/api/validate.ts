@@ -1,6 +1,7 @@
 /** Turns what was read from somewhere into a rollout that the rest of the program can trust, or into reasons why not. */
 import { z } from 'zod';
 import { explain, fieldPath, sentences } from './problems.ts';
+import { isRecord } from './record.ts';
 import { GROUP, KIND, type MtlsRollout, VERSION } from './resource.ts';
 import { specSchema } from './schema.ts';
 import { type Status, statusSchema } from './status.ts';
@@ -87,8 +88,4 @@ function prototypeKeys(value: unknown, path: string, depth: number): string[] {
     const at = fieldPath(path, [Array.isArray(value) ? Number(key) : key]);
     return key === '__proto__' && path.endsWith('.matchLabels') ? [path] : prototypeKeys(member, at, depth - 1);
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

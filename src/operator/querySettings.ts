@@ -2,11 +2,7 @@
 import { z } from 'zod';
 import { MOST_QUERY } from '../api/queryText.ts';
 import { PARAMETER_TYPES, problemsOf } from '../probes/namedQuery.ts';
-
-const label = z
-  .string('must be a name')
-  .max(63, 'must be at most 63 characters long')
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a lower-case DNS label: letters, digits and "-"');
+import { label, named } from './settingValues.ts';
 
 const parameter = z.strictObject({
   name: z.string('must be a name').regex(/^[A-Za-z][A-Za-z0-9]{0,62}$/, 'must be letters and digits, a letter first'),
@@ -28,9 +24,4 @@ const query = z
     for (const message of problemsOf(value)) context.addIssue({ code: 'custom', message });
   });
 
-/** Looked up by name, so a name stands for one query. */
-export const queries = z
-  .array(query, 'must be a list of queries')
-  .max(256, 'must be at most 256')
-  .refine(list => new Set(list.map(({ name }) => name)).size === list.length, 'must have different names')
-  .default([]);
+export const queries = named(query, 256, 'queries');

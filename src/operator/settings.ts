@@ -5,24 +5,14 @@
  */
 import { loadAll, type YAMLException } from 'js-yaml';
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
+import { isRecord } from '../api/record.ts';
 import { METRICS_PRESETS } from '../probes/probe.ts';
 import { PLATFORMS } from '../rollout/fronts.ts';
 import { queries } from './querySettings.ts';
 import { FLAG_KEYS, parseFlags, type Flags } from './flags.ts';
 import { notifications } from './notificationSettings.ts';
+import { access, duration, isHttpAddress } from './settingValues.ts';
 import { webhooks } from './webhookSettings.ts';
-
-/** A written duration within bounds; the setting is in milliseconds. */
-function duration(fallback: string, least: string, most: string) {
-  const rule = `must be a duration from ${least} to ${most}, such as ${fallback}`;
-  return z
-    .string(rule)
-    .regex(DURATION_PATTERN, { error: rule, abort: true })
-    .default(fallback)
-    .transform(parseDuration)
-    .refine(ms => ms >= parseDuration(least) && ms <= parseDuration(most), rule);
-}
 
 function whole(fallback: number, least: number, most: number) {
   const rule = `must be a whole number from ${least} to ${most}`;
@@ -44,12 +34,11 @@ const dnsName = z
   .string('must be a name')
   .max(253, 'must be at most 253 characters long')
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a lower-case DNS name: letters, digits, "-" and "."');
-const file = z.string('must be the path of a file').min(1, 'must be the path of a file');
 
 function address(example: string) {
   return z
     .string(`must be an address such as ${example}`)
-    .refine(text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    .refine(isHttpAddress, {
       error: `must be an http or https address such as ${example}`,
       abort: true,
     })
@@ -59,13 +48,6 @@ function address(example: string) {
     })
     .refine(text => new URL(text).search === '' && new URL(text).hash === '', 'must not hold a query or fragment');
 }
-
-const access = {
-  /** Read anew for every request, so that a rotated token needs no restart. */
-  bearerTokenFile: file.optional(),
-  /** PEM bundle that replaces the system's certificate authorities. */
-  caFile: file.optional(),
-};
 
 const prometheus = z.strictObject({
   url: address('http://prometheus.monitoring:9090'),
@@ -238,8 +220,4 @@ function keysAt(schema: z.core.$ZodType, path: PropertyKey[]): string[] {
   if (!(inner instanceof z.ZodObject)) return [];
   if (first === undefined) return Object.keys(inner.shape);
   return keysAt(inner.shape[first as string] as z.core.$ZodType, rest);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 /** Asks Alertmanager, or whatever speaks its API v2, for the alerts that fire: neither silenced nor inhibited. */
+import { isRecord } from '../api/record.ts';
 import type { Alert } from '../rollout/gates/alerts.ts';
 import { isLabels } from './prometheus.ts';
-import { isRecord, parseJson, Remote, type RemoteOptions } from './remote.ts';
+import { parseJson, Remote, type RemoteOptions } from './remote.ts';
 
 export interface AlertmanagerOptions extends RemoteOptions {
   /** In Alertmanager's own form, such as `severity="critical"`; an alert must fit all of them. */

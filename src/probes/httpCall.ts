@@ -1,6 +1,7 @@
 /** Sends one HTTP request: a new connection, bounded in what it reads, and no further than the address it was given. */
 import { Client, type Dispatcher, errors } from 'undici';
 import type { HttpAnswer, HttpRequest } from './probe.ts';
+import { codeOf } from './remote.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const CONNECT_MS = 10_000;
@@ -56,9 +57,4 @@ function meaningOf(error: unknown): HttpAnswer {
   if (error instanceof errors.HTTPParserError || code === 'UND_ERR_HEADERS_OVERFLOW') return { kind: 'NotHttp' };
   if (/^ERR_(SSL|TLS)_|^EPROTO$|CERT|SIGNATURE/.test(code)) return { kind: 'NotTls', code };
   return { kind: 'Silent', code };
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'connection failed';
 }

@@ -1,6 +1,7 @@
 /** Asks Prometheus, or whatever speaks its HTTP API, for instant vectors. */
+import { isRecord } from '../api/record.ts';
 import type { Series } from './probe.ts';
-import { isRecord, parseJson, Remote, RemoteError, type RemoteOptions } from './remote.ts';
+import { parseJson, Remote, RemoteError, type RemoteOptions } from './remote.ts';
 
 export {
   RemoteError as PrometheusError,

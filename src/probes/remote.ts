@@ -81,7 +81,7 @@ export class Remote {
         const seconds = this.#deadlineMs / 1000;
         throw new RemoteError('Timeout', `${this.where} did not answer in ${seconds} s: ${this.#about.late}`);
       }
-      throw new RemoteError('Unreachable', `${this.where} cannot be reached (${causeOf(error)}): check its address`);
+      throw new RemoteError('Unreachable', `${this.where} cannot be reached (${codeOf(error)}): check its address`);
     }
   }
 
@@ -171,13 +171,10 @@ function endpointOf({ name, path }: About, address: string): URL {
   return new URL(`${url.pathname.replace(/\/+$/, '')}${path}`, url);
 }
 
-function causeOf(error: unknown): string {
+/** Of Node's network, OpenSSL or undici: fit to be shown, and nothing that the other side sent. */
+export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'connection failed';
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Undefined for what is no JSON. */

@@ -85,11 +85,11 @@ describe('paths of resources', () => {
     assert.equal(sent.length, 0);
   });
 
-  it('know only two policies', () => {
+  it('know only the policies of Istio that are written', () => {
     assert.equal(policyResource('networking.istio.io/v1beta1', 'DestinationRule').plural, 'destinationrules');
     for (const [apiVersion, kind] of [
       ['v1', 'Secret'],
-      ['security.istio.io/v1', 'AuthorizationPolicy'],
+      ['security.istio.io/v1', 'RequestAuthentication'],
       ['security.istio.io/v2', 'PeerAuthentication'],
       ['networking.istio.io/v1', 'PeerAuthentication'],
       ['security.istio.io/v1', 'constructor'],

@@ -78,9 +78,7 @@ describe('settings', () => {
       'notifications.0.token: unknown key; allowed here: name, type, url, urlFile, events',
     ]);
     const twice = [1, 2].map(() => ({ name: 'ops', urlFile: '/etc/hook' }));
-    assert.deepEqual(problems(JSON.stringify({ notifications: twice })), [
-      'notifications: two targets have the same name',
-    ]);
+    assert.deepEqual(problems(JSON.stringify({ notifications: twice })), ['notifications: must have different names']);
   });
 
   it('names the receivers of webhook probes, each once', () => {

@@ -40,7 +40,7 @@ describe('probes and what they are for, on a real mesh', () => {
     );
     await userPolicy(mesh.api, 'hooks', 'default', { mtls: { mode: 'PERMISSIVE' } });
     await addWebhook(mesh);
-    watch = new Watch(mesh);
+    watch = await Watch.open(mesh);
     await watch.load('front/client', 'open', 5);
     await watch.load('front/client', 'sealed', 5);
     await watch.load('partner/sync', 'sealed', 5);

@@ -82,6 +82,37 @@ export const FAILURES: readonly Failure[] = [
     },
     says: /guard\.example\.com/,
   },
+  {
+    probe: 'istiod',
+    what: 'configuration that proxies reject',
+    happens: async mesh => {
+      const path = '/apis/networking.istio.io/v1alpha3/namespaces/open/envoyfilters/broken';
+      const patched = { operation: 'MERGE', value: { connect_timeout: '-1s' } };
+      const configPatches = [{ applyTo: 'CLUSTER', match: { context: 'SIDECAR_OUTBOUND' }, patch: patched }];
+      const object = { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter' };
+      await apply(mesh.api, { ...object, metadata: { namespace: 'open', name: 'broken' }, spec: { configPatches } });
+      return () => remove(mesh.api, path);
+    },
+    says: /reject/,
+  },
+  {
+    probe: 'busy',
+    what: 'a number beyond its limit',
+    happens: async (_, watch) => {
+      await watch.load('partner/sync', 'sealed', 80);
+      return () => watch.rest('partner/sync', 'sealed');
+    },
+    says: /1000/,
+  },
+  {
+    probe: 'gate',
+    what: 'a receiver that says no',
+    happens: async (_, watch) => {
+      watch.receiverAnswers = 500;
+      return async () => void (watch.receiverAnswers = 200);
+    },
+    says: /500/,
+  },
 ];
 
 async function set(mesh: Mesh, namespace: string, mode: Mode): Promise<void> {

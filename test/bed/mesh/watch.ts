@@ -1,4 +1,6 @@
 /** The probes of the operator over one mesh: what each looks at, and the load that should make none of them cry. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { type ProbeSpec, specSchema, type SpecInput } from '../../../src/api/schema.ts';
 import type { Observation } from '../../../src/api/status.ts';
 import { KubeClient } from '../../../src/cluster/client.ts';
@@ -12,6 +14,8 @@ import type { Load } from './workload.ts';
 
 /** With windows that fit a mesh which is scraped every two seconds. */
 const WINDOW = '30s';
+/** In the world of the mesh, where no other process is. */
+const RECEIVER = 9800;
 const SPECS: SpecInput['probes'] = [
   { name: 'no-plaintext', plaintextTraffic: { window: WINDOW, minRequests: 20 } },
   { name: 'enforced', enforcement: {} },
@@ -20,7 +24,17 @@ const SPECS: SpecInput['probes'] = [
   { name: 'refused', refusedConnections: { window: WINDOW } },
   { name: 'clients', clientErrors: { window: WINDOW } },
   { name: 'api', kubernetesApi: {} },
+  { name: 'istiod', controlPlane: { window: WINDOW } },
+  { name: 'busy', prometheus: { query: 'calls', window: WINDOW, max: 1000 } },
+  { name: 'gate', webhook: { name: 'gate' } },
 ];
+
+/** Calls that reached a namespace. */
+const QUERY = {
+  name: 'calls',
+  expr: 'sum(increase(istio_requests_total{reporter="destination",destination_workload_namespace="${namespace}"}[${window}]))',
+  parameters: [],
+};
 
 export const PROBES: readonly ProbeSpec[] = specSchema.shape.probes.parse(SPECS);
 
@@ -29,15 +43,26 @@ export class Watch {
   readonly #sight: ReturnType<typeof sightOf>;
   readonly #probes: Map<string, Probe>;
   readonly #loads = new Map<string, Load>();
+  /** Whom the webhook probe asks. */
+  readonly #receiver = createServer((_, response) => response.writeHead(this.receiverAnswers).end());
+  receiverAnswers = 200;
   #change: Partial<Look> = {};
 
-  constructor(mesh: Mesh) {
+  static async open(mesh: Mesh): Promise<Watch> {
+    const watch = new Watch(mesh);
+    watch.#receiver.listen(RECEIVER, '127.0.0.1');
+    await once(watch.#receiver, 'listening');
+    return watch;
+  }
+
+  private constructor(mesh: Mesh) {
     this.#mesh = mesh;
     this.#sight = sightOf(mesh);
     const cluster = clusterSight(new KubeClient(mesh.api, systemClock), systemClock, () => false);
     const author = { namespace: 'sealed', name: 'trial', uid: 'trial' };
-    const place = { author, isRoot: false, queries: [], plan: '', receivers: [] };
-    const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, ...place } as const;
+    const gate = { name: 'gate', url: `http://127.0.0.1:${RECEIVER}/`, timeoutMs: 5_000, namespaces: ['*'] };
+    const configured = { author, isRoot: false, queries: [QUERY], plan: '', receivers: [gate] };
+    const around = { sight: this.#sight, preset: 'istio', metrics: true, cluster, ...configured } as const;
     const probes = buildProbes(PROBES, around).filter(probe => 'observe' in probe);
     this.#probes = new Map(probes.map(probe => [probe.name, probe]));
   }
@@ -80,6 +105,7 @@ export class Watch {
 
   async close(): Promise<void> {
     await Promise.all([...this.#loads.values()].map(load => load.stop()));
+    this.#receiver.close();
     await this.#sight.close();
   }
 }
