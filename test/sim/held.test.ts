@@ -1,6 +1,7 @@
 /** Connections that stay open in the simulated mesh: what they carry is counted as long as they are open. */
 import assert from 'node:assert/strict';
 import { SimulatedPrometheus } from '../../src/sim/prometheus.ts';
+import { ISTIO_NAMING } from '../../src/probes/naming.ts';
 import * as promql from '../../src/probes/promql.ts';
 import { ARRIVED, call, policy, scene } from './scene.ts';
 
@@ -18,6 +19,7 @@ describe('held connections of the simulated mesh', () => {
     const unsecured = () =>
       asked(
         promql.connections(
+          ISTIO_NAMING.tcp,
           [
             { label: 'reporter', op: '=', value: 'destination' },
             { label: 'connection_security_policy', op: '!=', value: 'mutual_tls' },
