@@ -4,7 +4,7 @@ import { kindOf } from '../api/schema/probes/kinds.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
 import type { World } from './world.ts';
 
-/** What broke has still to be read by Prometheus: its usual interval, unless the author looks back over less. */
+/** What broke has still to be read by Prometheus, if any probe asks it: its usual interval, unless that looks back over less. */
 const SCRAPE_MS = 15_000;
 /** STRICT reaches the proxies in this time where no probe sees that it has. */
 const SPREAD_MS = 5_000;
@@ -20,7 +20,9 @@ export interface Soak {
 export function soakOf(asked: string, { probes }: Pick<Spec, 'probes'>, { drainMs }: Pick<World, 'drainMs'>): Soak {
   const askedMs = parseDuration(asked);
   const isSeen = probes.length === 0 || probes.some(({ enforcement, dryRun }) => enforcement && !dryRun);
-  const least = drainMs + Math.min(SCRAPE_MS, ...probes.flatMap(windowOf)) + (isSeen ? 0 : SPREAD_MS);
+  const windows = probes.flatMap(windowOf);
+  const scrapeMs = probes.length > 0 && windows.length === 0 ? 0 : Math.min(SCRAPE_MS, ...windows);
+  const least = drainMs + scrapeMs + (isSeen ? 0 : SPREAD_MS);
   return askedMs < least ? { soakMs: least, askedMs } : { soakMs: askedMs };
 }
 

@@ -20,8 +20,9 @@ describe('a soak', () => {
     ],
     ['a mesh that drains sooner', [], 1_000, 16_000],
     ['a mesh that drains later', [], 300_000, 315_000],
-    ['nobody looks whether STRICT has arrived', [{ name: 'ready', workloadReadiness: {} }], DRAIN, 65_000],
-    ['a probe that decides nothing does not look', [{ ...enforced, dryRun: true }], DRAIN, 65_000],
+    ['nobody looks whether STRICT has arrived', [{ name: 'ready', workloadReadiness: {} }], DRAIN, 50_000],
+    ['a probe that decides nothing does not look', [{ ...enforced, dryRun: true }], DRAIN, 50_000],
+    ['no probe asks Prometheus', [enforced], DRAIN, DRAIN],
   ];
   for (const [what, probes, drainMs, least] of rows)
     it(`is no shorter than that takes: ${what}`, () => {
