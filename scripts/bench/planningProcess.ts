@@ -30,7 +30,13 @@ function plan(namespaces: number): { found: Findings; ms: number; readMs: number
   const inventory = read(namespaces);
   const started = performance.now();
   const { policies, rules } = inventory;
-  const world = { rootNamespace: ROOT, namespaces: [...inventory.namespaces.values()], policies, rules };
+  const world = {
+    rootNamespace: ROOT,
+    drainMs: 45_000,
+    namespaces: [...inventory.namespaces.values()],
+    policies,
+    rules,
+  };
   const input = { rollout, world: { ...world, workloads: [], services: new Map() }, now: 0, epoch: 0, metrics: true };
   const situation = new Situation(input);
   const { findings: found } = findingsIn(situation, [...situation.states()], inventory, 'istio');

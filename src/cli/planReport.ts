@@ -119,7 +119,7 @@ function waveReport(situation: Situation, wave: PlannedWave, number: number): Pl
     const step = place < 0 ? undefined : index + Math.floor(place / wave.size);
     return [scopeReport(situation, state, step)];
   });
-  return { name: wave.name, plan: wave.hash, maxConcurrent: wave.size, soak: formatDuration(wave.soakMs), scopes };
+  return { name: wave.name, plan: wave.hash, maxConcurrent: wave.size, soak: soakText(wave), scopes };
 }
 
 function scopeReport(situation: Situation, state: ScopeState, step: number | undefined): PlannedScope {
@@ -219,4 +219,10 @@ function notesOn({ plan, input }: Situation, status: Status | undefined): string
 /** Only the operator knows its configuration; what it found missing it says in status. */
 export function knowsMetrics(status: Status | undefined): boolean {
   return !(status?.hazards ?? []).some(({ code }) => code === 'NoMetrics');
+}
+
+/** Stretched where a step would be over before it can have shown what it broke. */
+function soakText({ soakMs, askedMs }: Pick<PlannedWave, 'soakMs' | 'askedMs'>): string {
+  const soak = formatDuration(soakMs);
+  return askedMs === undefined ? soak : `${soak} (${formatDuration(askedMs)} asked, too short to show what breaks)`;
 }

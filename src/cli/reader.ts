@@ -8,7 +8,7 @@ import { DESTINATION_RULES, NAMESPACES, PEER_AUTHENTICATIONS } from '../cluster/
 import { readShadows } from '../cluster/shadows.ts';
 import { surveyOf } from '../cluster/survey.ts';
 import { readWorkloads } from '../cluster/workloads.ts';
-import type { Inventory } from '../istio/inventory/inventory.ts';
+import { DEFAULT_MESH, type Inventory } from '../istio/inventory/inventory.ts';
 import type { KindName } from '../istio/inventory/kinds.ts';
 import type { DestinationRule, Namespace, PeerAuthentication } from '../istio/objects.ts';
 import { projectNamespace } from '../istio/pods.ts';
@@ -77,7 +77,8 @@ export class WorldReader {
     const names = [...new Set(scopes.flatMap(({ scope }) => reachOf(scope, world)))];
     const { inventory, gap } = await this.#survey(names, world);
     const shadows = await readShadows(this.#client, rollout, inRoot ? undefined : namespace);
-    const seen = { ...world, rules: inventory.rules, ...(shadows ? { shadows } : {}) };
+    const { rules, mesh } = inventory;
+    const seen = { ...world, rules, drainMs: mesh.drainMs, ...(shadows ? { shadows } : {}) };
     return { world: seen, obstacle, inventory, gaps: [...gaps, ...gap] };
   }
 
@@ -195,5 +196,7 @@ export class WorldReader {
 }
 
 function emptyWorld(rootNamespace: string): World {
-  return { rootNamespace, namespaces: [], policies: policiesOf([]), workloads: [], rules: [], services: new Map() };
+  const { drainMs } = DEFAULT_MESH;
+  const policies = policiesOf([]);
+  return { rootNamespace, drainMs, namespaces: [], policies, workloads: [], rules: [], services: new Map() };
 }

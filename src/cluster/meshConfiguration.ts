@@ -1,5 +1,6 @@
 /** The mesh configuration: what the ConfigMaps of the control plane say, each revision with its own. */
 import { loadAll } from 'js-yaml';
+import { DURATION_PATTERN, parseDuration } from '../api/duration.ts';
 import { fieldsOf, textOf } from '../istio/fields.ts';
 import { DEFAULT_MESH } from '../istio/inventory/inventory.ts';
 import type { MeshSettings } from '../istio/inventory/shapes.ts';
@@ -97,10 +98,17 @@ function meshSettings(settings: Readonly<Record<string, unknown>>): MeshSettings
     trustDomain: textOf(settings['trustDomain']) || DEFAULT_MESH.trustDomain,
     outboundMode: textOf(fieldsOf(settings['outboundTrafficPolicy'])['mode']) || DEFAULT_MESH.outboundMode,
     holdApplicationUntilProxyStarts: proxy['holdApplicationUntilProxyStarts'] === true,
+    drainMs: durationOf(proxy['drainDuration']) ?? DEFAULT_MESH.drainMs,
     discoverySelectors: Array.isArray(discoverySelectors)
       ? (discoverySelectors as MeshSettings['discoverySelectors'])
       : DEFAULT_MESH.discoverySelectors,
   };
+}
+
+/** As `45s` or `1m30s`; undefined for what is none. */
+function durationOf(value: unknown): number | undefined {
+  const text = textOf(value);
+  return DURATION_PATTERN.test(text) ? parseDuration(text) : undefined;
 }
 
 function rewritesProbes(injector: ConfigMap | undefined): boolean {

@@ -15,12 +15,12 @@ import { isBlind } from './blindness.ts';
 import { type Caches, policiesIn } from './caches.ts';
 import { isLasting } from './carryOut.ts';
 import type { HazardWatch } from './hazardWatch.ts';
+import type { MeshFacts } from './meshFacts.ts';
 
-export interface Sources {
+export interface Sources extends MeshFacts {
   caches: Caches;
   client: KubeClient;
   clock: Clock;
-  rootNamespace: string;
   /** Whether Prometheus is configured. */
   metrics: boolean;
   hazards: HazardWatch;
@@ -31,7 +31,7 @@ export interface Sources {
  * is what the last decision ran into.
  */
 export async function gather(
-  { caches, client, clock, rootNamespace, metrics, hazards }: Sources,
+  { caches, client, clock, rootNamespace, drainMs, metrics, hazards }: Sources,
   rollout: MtlsRollout,
   epoch: number,
   trouble: Trouble | undefined,
@@ -42,6 +42,7 @@ export async function gather(
   const own = caches.namespaces.cache.get({ namespace: '', name: rollout.metadata.namespace });
   const world: World = {
     rootNamespace,
+    drainMs,
     namespaces: inRoot ? caches.namespaces.cache.list() : own ? [own] : [],
     policies: policiesIn(caches.policies.cache),
     workloads: [],

@@ -30,7 +30,7 @@ import { OutsideWatch } from './outside.ts';
 import { Pacer } from './pacer.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reported } from './rolloutWriter.ts';
-import { learnRootNamespace } from './rootNamespace.ts';
+import { learnMeshFacts, type MeshFacts } from './meshFacts.ts';
 import type { Settings } from './settings.ts';
 
 export interface OperatorParts {
@@ -149,13 +149,13 @@ export class MtlsRolloutOperator extends BaseOperator {
     const election = this.#election?.run();
     // whoever leads next must not be disturbed; that this process has to end is said by `lost`
     void this.#election?.lost.then(() => this.#queue.stop());
-    const rootNamespace = await learnRootNamespace(this.client, this.#parts, signal);
-    this.#rootNamespace = rootNamespace;
+    const facts = await learnMeshFacts(this.client, this.#parts, signal);
+    this.#rootNamespace = facts.rootNamespace;
     await Promise.all([rollouts.synced, namespaces.synced, untilLookedFor(this.#caches, this.#parts.clock, signal)]);
     await this.#untilLeading();
     if (!signal.aborted) {
       this.log.info('reconciling', { rollouts: rollouts.cache.size, namespaces: namespaces.cache.size });
-      this.#reconciler = this.#newReconciler(rootNamespace);
+      this.#reconciler = this.#newReconciler(facts);
       this.#enqueueAll();
       this.#queue.start();
       await this.#reconciler.sweep();
@@ -170,7 +170,7 @@ export class MtlsRolloutOperator extends BaseOperator {
     await election;
   }
 
-  #newReconciler(rootNamespace: string): Reconciler {
+  #newReconciler(facts: MeshFacts): Reconciler {
     const { settings, clock, sight, log, alerts, notifier, receivers = [] } = this.#parts;
     return new Reconciler({
       caches: this.#caches,
@@ -182,7 +182,7 @@ export class MtlsRolloutOperator extends BaseOperator {
       }),
       client: this.client,
       clock,
-      rootNamespace,
+      ...facts,
       sight,
       cluster: clusterSight(this.client, clock, () => this.#mayWrite()),
       preset: settings.metricsPreset,

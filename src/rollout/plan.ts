@@ -1,9 +1,9 @@
 /** The plan: every scope of the target in exactly one wave, waves in the author's order. */
-import { parseDuration } from '../api/duration.ts';
 import { planHash } from '../api/hash.ts';
 import type { MtlsRollout } from '../api/resource.ts';
 import type { Wave } from '../api/schema.ts';
 import { CONSOLIDATE, MESH, REST } from '../api/schema/strategy.ts';
+import { soakOf } from './soak.ts';
 import { slotKey } from '../istio/slots.ts';
 import { namespaceOf } from './excepted.ts';
 import { selects } from './labels.ts';
@@ -16,7 +16,10 @@ export interface PlannedWave {
   scopes: readonly Scope[];
   /** Scopes that move together. */
   size: number;
+  /** No shorter than what a step has broken takes to show. */
   soakMs: number;
+  /** What the author asked for, where that is shorter. */
+  askedMs?: number;
   /** Over the scopes, their order and pace, what is to be written for them and what stays open; an approval names it. */
   hash: string;
 }
@@ -41,7 +44,7 @@ export function planOf(rollout: MtlsRollout, world: World): Plan {
     const { chosen, others, missing } = choose(wave, left);
     left = others;
     unmatched.push(...missing.map(name => ({ wave: wave.name, name })));
-    return planned(wave.name, chosen, wave, rollout);
+    return planned(wave.name, chosen, wave, rollout, world);
   });
   if (left.length > 0)
     waves.push(
@@ -50,12 +53,14 @@ export function planOf(rollout: MtlsRollout, world: World): Plan {
         left.map(({ scope }) => scope),
         IMPLICIT,
         rollout,
+        world,
       ),
     );
   const { target, strategy } = rollout.spec;
-  if (target.mesh) waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT, rollout));
+  if (target.mesh)
+    waves.push(planned(MESH, [{ kind: 'Mesh', namespace: world.rootNamespace }], IMPLICIT, rollout, world));
   else if (strategy.consolidate && strategy.unit === 'Workload' && !target.workloads)
-    waves.push(planned(CONSOLIDATE, wholeNamespaces(rollout, world), IMPLICIT, rollout));
+    waves.push(planned(CONSOLIDATE, wholeNamespaces(rollout, world), IMPLICIT, rollout, world));
   const scopes = new Map<string, { scope: Scope; wave: number }>();
   for (const [number, wave] of waves.entries())
     for (const scope of wave.scopes) scopes.set(scopeKey(scope), { scope, wave: number });
@@ -93,6 +98,7 @@ function planned(
   scopes: Scope[],
   { maxConcurrent, soak }: Pick<Wave, 'maxConcurrent' | 'soak'>,
   rollout: MtlsRollout,
+  world: World,
 ): PlannedWave {
   const size = stepSize(maxConcurrent, scopes.length);
   const { adopt, destinationRules } = rollout.spec;
@@ -104,7 +110,7 @@ function planned(
     exceptionsIn(rollout, scopes),
     { adopt, destinationRules },
   ]);
-  return { name, scopes, size, soakMs: parseDuration(soak), hash };
+  return { name, scopes, size, ...soakOf(soak, rollout.spec, world), hash };
 }
 
 /** What stays open in these scopes, and until when. */

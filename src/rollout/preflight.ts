@@ -7,7 +7,6 @@ import { type ExceptionState, fieldsAfter, fieldsBefore } from './excepted.ts';
 import { exceptionHazards, exceptionHazardsOf } from './exceptionHazards.ts';
 import type { Plan } from './plan.ts';
 import { exceptionsSettled, isStrict, type ScopeState } from './scopeState.ts';
-import { shortSoaks } from './soakHazards.ts';
 import { listed, nameOf } from './text.ts';
 import type { World } from './world.ts';
 
@@ -23,7 +22,6 @@ export function targetHazards(
     ...missingNamespaces(rollout, world),
     ...withoutEvidence(rollout, metrics),
     ...unmatchedNames(plan),
-    ...shortSoaks(rollout.spec, plan),
     ...exceptionHazards(rollout, plan),
     ...found,
   ].map(hazard => accepted(hazard, rollout));

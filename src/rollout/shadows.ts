@@ -14,11 +14,6 @@ import { targetOf, type Write } from './writes.ts';
 const PREFIX = 'mtls-rollout-shadow';
 /** What makes it count and not refuse. It is in the create itself: no shadow is ever without it. */
 const DRY_RUN = 'istio.io/dry-run';
-/**
- * What was open before goes on without being counted until its proxy has drained it: 45 s unless the mesh says
- * otherwise.
- */
-export const DRAIN_MS = 45_000;
 
 /** What to do where the operator may not read or write them. */
 export const ROLE_ADVICE =

@@ -13,6 +13,8 @@ import type { Write } from './writes.ts';
 /** What is in the cluster, as far as one rollout is concerned. */
 export interface World {
   rootNamespace: string;
+  /** How long connections from before a switch go on, in milliseconds. */
+  drainMs: number;
   /** Every namespace that the target may name: the rollout's own, or all of them in the root namespace. */
   namespaces: readonly Namespace[];
   policies: Policies;

@@ -108,9 +108,8 @@ export function specOf({ namespace, name, port, servicePort, protocol }: ShopWor
 
 async function installMesh(api: Transport): Promise<void> {
   await apply(api, namespaceObject(ROOT_NAMESPACE, {}));
-  const mesh = ['enableAutoMtls: true', `rootNamespace: ${ROOT_NAMESPACE}`, 'trustDomain: cluster.local', ''].join(
-    '\n',
-  );
+  // sidecars here are stand-ins that drain at once
+  const mesh = `enableAutoMtls: true\nrootNamespace: ${ROOT_NAMESPACE}\ntrustDomain: cluster.local\ndefaultConfig: {drainDuration: 0s}\n`;
   const metadata = { namespace: ROOT_NAMESPACE, name: 'istio' };
   await apply(api, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh } });
 }

@@ -97,6 +97,7 @@ export class TestMesh {
     const policies = policiesOf(this.policies.values());
     return {
       rootNamespace: ROOT,
+      drainMs: 45_000,
       namespaces: [...this.namespaces],
       policies,
       workloads: [...this.workloads],

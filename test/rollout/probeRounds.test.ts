@@ -30,12 +30,12 @@ const soaks = (looks: { kind: RoundKind; name: string; at: number }[], name: str
 
 describe('when a probe looks', () => {
   const cases: [object, readonly RoundKind[]][] = [
-    [{ plaintextTraffic: {} }, ['Entry', 'Soak']],
+    [{ plaintextTraffic: {} }, ['Entry', 'Soak', 'Guard']],
     [{ plaintextTraffic: {}, when: 'Entry' }, ['Entry']],
     [{ plaintextTraffic: {}, when: 'Soak' }, ['Soak']],
     [{ enforcement: {} }, ['Enforcement', 'Soak', 'Restored', 'Guard']],
     [{ workloadReadiness: {} }, ['Soak']],
-    [{ workloadReadiness: {}, when: 'Guard' }, []],
+    [{ workloadReadiness: {}, when: 'Guard' }, ['Guard']],
   ];
   for (const [given, expected] of cases)
     it(`${JSON.stringify(given)} is ${expected.join(' and ') || 'only when all is done'}`, () => {

@@ -32,7 +32,7 @@ describe('shadows', () => {
     mesh.until(() => mesh.authorizations.size > 0);
     const told = mesh.transitions.filter(({ reason }) => reason === 'DrainAnnounced');
     assert.equal(told.length, 1);
-    assert.match(told[0]!.message, /to count plaintext to ad and refuse nobody; open connections .* up to 45 s/);
+    assert.match(told[0]!.message, /to count plaintext to ad and refuse nobody; open connections .* up to 45s/);
     assert.match(mesh.status.message ?? '', /AuthorizationPolicy in dry run to write/);
     assert.equal(mesh.status.shadows, 1, 'counted before the write, or a crash would forget it');
   });

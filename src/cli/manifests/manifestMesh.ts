@@ -60,6 +60,7 @@ export class ManifestMesh {
     const inRoot = namespace === this.rootNamespace;
     const world: World = {
       rootNamespace: this.rootNamespace,
+      drainMs: this.inventory.mesh.drainMs,
       namespaces: this.#namespaces.filter(({ name }) => inRoot || name === namespace),
       policies: this.inventory.policies,
       workloads: this.#workloads(),

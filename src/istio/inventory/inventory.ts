@@ -63,6 +63,7 @@ export const DEFAULT_MESH: shapes.MeshSettings = {
   trustDomain: 'cluster.local',
   outboundMode: 'ALLOW_ANY',
   holdApplicationUntilProxyStarts: false,
+  drainMs: 45_000,
   rewriteAppHttpProbe: true,
   discoverySelectors: [],
   roots: new Map(),

@@ -192,6 +192,8 @@ export interface MeshSettings {
   trustDomain: string;
   outboundMode: string;
   holdApplicationUntilProxyStarts: boolean;
+  /** How long connections from before a change of their port go on, in milliseconds. */
+  drainMs: number;
   /** Of the sidecar injector. */
   rewriteAppHttpProbe: boolean;
   /** Namespaces that the control plane sees at all; empty: every one. */

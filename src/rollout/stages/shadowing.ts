@@ -2,20 +2,19 @@
  * Shadows count plaintext while a step looks for evidence. Each that comes or goes cuts the open connections of its
  * pods, so it is announced before, evidence waits until that is over, and they go together with the switch to STRICT.
  */
+import { formatDuration } from '../../api/duration.ts';
 import type { StepStatus } from '../../api/status.ts';
 import type { AuthorizationPolicy } from '../../istio/objects.ts';
 import { suspended } from '../gates.ts';
 import { settledAt } from '../made.ts';
 import { enter, type Move, onward, type Wait } from '../move.ts';
 import type { ScopeState } from '../scopeState.ts';
-import { countsByShadow, DRAIN_MS, newShadow, ROLE_ADVICE, type Shadow, unshadow } from '../shadows.ts';
+import { countsByShadow, newShadow, ROLE_ADVICE, type Shadow, unshadow } from '../shadows.ts';
 import type { Situation } from '../situation.ts';
 import { clockTime, counted, listed, nameOf, timestamp } from '../text.ts';
 import type { Write } from '../writes.ts';
 import { BACKSTOP, isLate, limitText } from './deadline.ts';
 import { about, stepText } from './story.ts';
-
-const CUT = 'are cut up to 45 s after';
 
 /** What is still missing until every connection to the scopes is counted; undefined when nothing is. */
 export function shadowsFirst(situation: Situation, step: StepStatus, states: readonly ScopeState[]): Move | undefined {
@@ -28,7 +27,7 @@ export function shadowsFirst(situation: Situation, step: StepStatus, states: rea
   if (changed) return changedByOthers(situation, step, changed);
   const writes = writesFor(wanted, there);
   if (writes.length > 0) return step.shadowsAt ? writing(situation, step, writes) : announced(situation, step, writes);
-  const settled = drainedAt(step.shadowsAt, there, now);
+  const settled = drainedAt(situation, step.shadowsAt, there);
   // of what went, only the announcement tells when
   if (now >= settled || (there.length === 0 && !step.shadowsAt)) return undefined;
   return {
@@ -61,7 +60,7 @@ export function countedSince(situation: Situation, states: readonly ScopeState[]
   for (const state of states) {
     const [object] = wantedFor(situation, [state]);
     const shadow = situation.shadows([state]).find(each => each.untouched && object && isSame(object, each));
-    if (shadow) found.set(state.key, shadow.since + DRAIN_MS);
+    if (shadow) found.set(state.key, shadow.since + situation.input.world.drainMs);
   }
   return found;
 }
@@ -105,7 +104,7 @@ function leaving(situation: Situation, writes: Write[]): Omit<Wait, 'step'> {
     kind: 'Wait',
     phase: 'RollingBack',
     on: 'writes',
-    message: `removing ${countText(writes)} in dry run; connections to their pods that are open now are cut up to 45 s after`,
+    message: `removing ${countText(writes)} in dry run; connections to their pods that are open now ${cutText(situation)}`,
     writes,
     nextLookAt: situation.now + BACKSTOP,
   };
@@ -135,7 +134,7 @@ function announced(situation: Situation, step: StepStatus, writes: readonly Writ
     { ...step, shadowsAt: timestamp(situation.now) },
     {
       reason: 'DrainAnnounced',
-      message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)} and refuse nobody; open connections to its pods ${CUT}, as they are again when STRICT is set`,
+      message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)} and refuse nobody; open connections to its pods ${cutText(situation)}, as they are again when STRICT is set`,
       severity: 'Normal',
       ...about(step),
     },
@@ -146,7 +145,7 @@ function writing(situation: Situation, step: StepStatus, writes: Write[]): Wait 
   return {
     ...waiting(situation, step),
     on: 'writes',
-    message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)}; open connections to its pods ${CUT}${limitText(situation, step)}`,
+    message: `${stepText(step)}: ${countText(writes)} in dry run to write, to count plaintext to ${listed(step.scopes)}; open connections to its pods ${cutText(situation)}${limitText(situation, step)}`,
     writes,
     nextLookAt: situation.now + BACKSTOP,
   };
@@ -183,9 +182,13 @@ function waiting(situation: Situation, step: StepStatus): Pick<Wait, 'kind' | 'p
 }
 
 /** When what was written at these times is in every proxy, and everything that was open before is cut. */
-function drainedAt(announcedAt: string | undefined, there: readonly Shadow[], now: number): number {
+function drainedAt({ now, input }: Situation, announcedAt: string | undefined, there: readonly Shadow[]): number {
   const times = there.map(({ since }) => since);
-  return settledAt(announcedAt, times, now) + DRAIN_MS;
+  return settledAt(announcedAt, times, now) + input.world.drainMs;
+}
+
+function cutText({ input }: Situation): string {
+  return `are cut up to ${formatDuration(input.world.drainMs)} after`;
 }
 
 function countText(writes: readonly Write[]): string {

@@ -1,4 +1,5 @@
 /** Soaking: STRICT is in force; the step must stay healthy for its soak and end in N healthy rounds in a row. */
+import { formatDuration } from '../../api/duration.ts';
 import type { Status, StepStatus } from '../../api/status.ts';
 import { interfered, suspended, wasHeld, wasPaused } from '../gates.ts';
 import type { Move } from '../move.ts';
@@ -44,7 +45,7 @@ export function soaking(situation: Situation, status: Status, step: StepStatus):
       `no ${pace.successes} healthy rounds in a row before ${clockTime(deadline, now)}${doubtText(doubt)}`,
     );
   const next = nextRoundAt(input.rollout.spec, status, 'Soak', seen);
-  const until = now < end ? `until ${clockTime(end, now)}` : 'soak over';
+  const until = now < end ? `until ${clockTime(end, now)}${stretchText(situation, seen)}` : 'soak over';
   return {
     kind: 'Wait',
     phase: 'Soaking',
@@ -63,6 +64,13 @@ function withoutAbsence({ input: { rollout, now } }: Situation, step: StepStatus
 
 function soakEnd({ plan }: Situation, { wave, since }: StepStatus): number {
   return Date.parse(since) + (plan.waves.find(({ name }) => name === wave)?.soakMs ?? 0);
+}
+
+function stretchText({ plan, input }: Situation, { wave }: StepStatus): string {
+  const { soakMs = 0, askedMs } = plan.waves.find(({ name }) => name === wave) ?? {};
+  if (askedMs === undefined) return '';
+  const drain = formatDuration(input.world.drainMs);
+  return ` (a soak of ${formatDuration(askedMs)} is stretched to ${formatDuration(soakMs)}: connections from before the switch go on for up to ${drain})`;
 }
 
 /** With `onFailure: Pause` a failed step stays STRICT and waits for somebody; asked again, it soaks anew. */

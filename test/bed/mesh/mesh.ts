@@ -78,7 +78,7 @@ export class Mesh {
     await this.network.start();
     await Promise.all([this.telemetry.start(), this.addNamespace(ISTIO_NAMESPACE)]);
     await createNode(this.api);
-    await configureMesh(this.api, config);
+    await configureMesh(this.api, { defaultConfig: { drainDuration: this.drain }, ...config });
     await this.plane.applyIstioCrds();
     await configureProxies(this.api);
     this.istiod.launch();
