@@ -1,6 +1,6 @@
 /** Queries that the operator's configuration gives a name, and how values get into one without changing what it asks. */
 import { DURATION_PATTERN } from '../api/duration.ts';
-import { OPERATORS_OWN, PLACEHOLDER, placeholdersOf, wrongSpan } from '../api/queryText.ts';
+import { OPERATORS_OWN, PLACEHOLDER, placeholdersOf, type StandsFor, wrongQuery } from '../api/queryText.ts';
 
 export const PARAMETER_TYPES = ['Namespace', 'Workload', 'Duration', 'Number', 'Label'] as const;
 export type ParameterType = (typeof PARAMETER_TYPES)[number];
@@ -15,19 +15,19 @@ export interface NamedQuery {
 }
 
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-const FORMS: Readonly<Record<ParameterType, { form: RegExp; must: string }>> = {
-  Namespace: { form: NAME, must: 'the name of a namespace' },
-  Workload: { form: NAME, must: 'the name of a workload' },
-  Duration: { form: DURATION_PATTERN, must: 'a duration such as 30s or 5m' },
-  Number: { form: /^-?[0-9]{1,15}(\.[0-9]{1,15})?$/, must: 'a number such as 5 or 0.25' },
-  Label: { form: /^[^\p{Cc}\p{Cs}]{0,253}$/u, must: 'at most 253 printable characters' },
+const FORMS: Readonly<Record<ParameterType, { standsFor: StandsFor; form: RegExp; must: string }>> = {
+  Namespace: { standsFor: 'Text', form: NAME, must: 'the name of a namespace' },
+  Workload: { standsFor: 'Text', form: NAME, must: 'the name of a workload' },
+  Duration: { standsFor: 'Duration', form: DURATION_PATTERN, must: 'a duration such as 30s or 5m' },
+  Number: { standsFor: 'Number', form: /^-?[0-9]{1,15}(\.[0-9]{1,15})?$/, must: 'a number such as 5 or 0.25' },
+  Label: { standsFor: 'Text', form: /^[^\p{Cc}\p{Cs}]{0,253}$/u, must: 'at most 253 printable characters' },
 };
 
 /** What is wrong with a query that somebody configured; empty: nothing that shows without Prometheus. */
 export function problemsOf({ expr, parameters }: Pick<NamedQuery, 'expr' | 'parameters'>): string[] {
   const declared = parameters.map(({ name }) => name);
   const used = placeholdersOf(expr);
-  const span = wrongSpan(expr);
+  const wrong = wrongQuery(expr, new Map(parameters.map(({ name, type }) => [name, FORMS[type].standsFor])));
   return [
     ...declared
       .filter((name, i) => declared.indexOf(name) < i || isOwn(name))
@@ -41,7 +41,7 @@ export function problemsOf({ expr, parameters }: Pick<NamedQuery, 'expr' | 'para
       .map(
         ({ name }) => `\${${name}} is a Label and must be the whole of a string that is compared: label="\${${name}}"`,
       ),
-    ...(span === undefined ? [] : [`expr: ${span}`]),
+    ...(wrong === undefined ? [] : [`expr: ${wrong}`]),
   ];
 }
 

@@ -155,13 +155,27 @@ describe('a named query', () => {
     assert.deepEqual(check('max_over_time(x[${window}:${step}])', ['step', 'Duration']), []);
     assert.deepEqual(check('x{a="[5m] offset @"} # offset [5m]'), []);
     assert.deepEqual(check('x{a!="${b}"} + y{c = "${b}"}', ['b', 'Label']), []);
+    assert.deepEqual(check('offset_total > ${n} and rate(y:z{offset="@"}[${window}]) > 2.5e3', ['n', 'Number']), []);
   });
 
   const WRONG: [string, [string, ParameterType][], RegExp][] = [
     ['x[5m]', [], /^expr: every range must be \[\$\{window\}\]/],
     ['x[${window}] + y[1h]', [], /^expr: every range/],
-    ['x[', [], /^expr: every range/],
-    ['x[${window}] offset 1h', [], /^expr: must not use "offset" or "@"/],
+    ['x[${window} * 2]', [], /^expr: every range/],
+    ['x[', [], /^expr: is not PromQL: it ends too soon$/],
+    ['sum(x', [], /^expr: is not PromQL: it ends too soon$/],
+    [
+      'sum(x)) by (a)',
+      [],
+      /^expr: is not PromQL at character 7, from "\) by \(a\)" on: no such function, or a mistake there$/,
+    ],
+    ['sum(rat(x[${window}]))', [], /^expr: is not PromQL at character 8, from "\(x\[\$\{window\}\]\)\)" on/],
+    ['x{a=b}', [], /^expr: is not PromQL at character 5, from "b\}" on/],
+    ['rate(x[${window}] smoothed)', [], /^expr: must not use "smoothed"/],
+    ['max_over_time(rate(x[${window}])[${window}:1m])', [], /^expr: must not have a range within a subquery/],
+    ['x_${namespace}', [], /^expr: /],
+    ['sum(${w})', [['w', 'Workload']], /^expr: \$\{w\} must stand in a string, such as label="\$\{w\}"$/],
+    ['x[${window}] offset 1h', [], /^expr: must not use "offset", which looks at another time/],
     ['x[${window}] OFFSET -1h', [], /^expr: must not use/],
     ['x @ end()', [], /^expr: must not use/],
     ['x{a="${b}"}', [], /^\$\{b\} in expr is neither a parameter nor one of namespace, workload, window/],

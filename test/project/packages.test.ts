@@ -24,6 +24,7 @@ const nameOf = (path: string) => path.slice(path.lastIndexOf('node_modules/') + 
 const DIRECT = [
   '@dot-i/k8s-operator',
   '@kubernetes/client-node',
+  '@prometheus-io/lezer-promql',
   'diff',
   'js-yaml',
   'luxon',

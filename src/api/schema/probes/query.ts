@@ -1,23 +1,19 @@
 /** A number that Prometheus knows: a query that the operator's configuration names, or text in the root namespace. */
 import { z } from 'zod';
-import { MOST_QUERY, OPERATORS_OWN, placeholdersOf, wrongSpan } from '../../queryText.ts';
+import { MOST_QUERY, OPERATORS_OWN, placeholdersOf, wrongQuery } from '../../queryText.ts';
 import { dnsLabel, duration } from '../field.ts';
 import { exactlyOne, ruled } from '../rule.ts';
 
 const MOST_PARAMETERS = 16;
 
 /** What only this program judges: the API server knows no PromQL. */
-const expr = ruled(
-  z.string().min(1).max(MOST_QUERY),
-  {
-    holds: text => wrongSpan(text) === undefined,
-    message: 'every range must be [${window}], without "offset" and "@": a look at a change never goes back beyond it',
-  },
-  {
-    holds: text => placeholdersOf(text).every(name => OPERATORS_OWN.some(own => own === name)),
-    message: `placeholders are ${OPERATORS_OWN.map(name => `\${${name}}`).join(', ')}`,
-  },
-);
+const expr = ruled(z.string().min(1).max(MOST_QUERY), {
+  holds: text => placeholdersOf(text).every(name => OPERATORS_OWN.some(own => own === name)),
+  message: `placeholders are ${OPERATORS_OWN.map(name => `\${${name}}`).join(', ')}`,
+}).superRefine((text, context) => {
+  const message = wrongQuery(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 
 const parameters = ruled(z.record(z.string(), z.string().max(253)), {
   // the API server knows this one as maxProperties
