@@ -30,6 +30,8 @@ describe('a real Prometheus', function () {
   let endpoint: Server;
   let folder: string;
   let prometheus: ChildProcess;
+  /** Starts it, with what it has stored. */
+  let launch: () => void;
   let client: Prometheus;
   let url: string;
   let sight: Sight;
@@ -67,6 +69,14 @@ describe('a real Prometheus', function () {
     };
     await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
     const port = await freePort();
+    launch = () => launchAt(port);
+    launch();
+    url = `http://127.0.0.1:${port}`;
+    client = new Prometheus({ url });
+    sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER, call: NEVER };
+  }
+
+  function launchAt(port: number) {
     const flags = [
       '--config.file=prometheus.yml',
       '--storage.tsdb.path=data',
@@ -76,9 +86,6 @@ describe('a real Prometheus', function () {
       cwd: folder,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-    url = `http://127.0.0.1:${port}`;
-    client = new Prometheus({ url });
-    sight = { query: (promql, time, signal) => client.query(promql, time, signal), hello: NEVER, call: NEVER };
   }
 
   /** Waits for whole scrapes that began after now, and for Prometheus to have stored them. */
@@ -396,6 +403,33 @@ describe('a real Prometheus', function () {
         prometheus.kill('SIGCONT');
         await hasty.close();
       }
+    });
+
+    it('behind a front that answers 503 is an Error for every probe', async () => {
+      const front = createServer((_, answer) => answer.writeHead(503).end('no upstream'));
+      front.listen(0, '127.0.0.1');
+      await once(front, 'listening');
+      const through = new Prometheus({ url: `http://127.0.0.1:${(front.address() as AddressInfo).port}` });
+      const query: Sight['query'] = (promql, time, signal) => through.query(promql, time, signal);
+      assert.deepEqual(new Set(await verdicts({ ...sight, query })), new Set(['Error']));
+      await through.close();
+      front.close();
+    });
+
+    it('that restarts is an Error while it is down, and then takes no old counter for a new one', async () => {
+      prometheus.kill('SIGTERM');
+      await once(prometheus, 'exit');
+      assert.deepEqual(new Set(await verdicts(sight)), new Set(['Error']));
+      launch();
+      await scraped(3);
+      // the scrapes come first, the API a moment later
+      let seen = await verdicts(sight);
+      for (const end = Date.now() + 20_000; seen.includes('Error') && Date.now() < end; seen = await verdicts(sight))
+        await sleep(100);
+      assert.ok(!seen.includes('Error'), seen.join());
+      // the scene has long been silent, which is a drop
+      const [plaintext, , ...others] = seen;
+      assert.ok(![plaintext, ...others].includes('Unhealthy'), seen.join());
     });
 
     it('whose targets are gone is NoData for every probe, never Healthy', async () => {
