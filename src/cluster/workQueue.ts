@@ -94,8 +94,7 @@ export class WorkQueue {
   /** Forgets failures and delays of a key that is no more; a run that waits or is under way stays. */
   forget(key: string): void {
     this.#failures.delete(key);
-    this.#delays.get(key)?.cancel.abort();
-    this.#delays.delete(key);
+    this.#dropDelay(key);
   }
 
   /** Begins nothing new; resolves when what runs has ended. */
@@ -108,12 +107,19 @@ export class WorkQueue {
     if (this.#running.size > 0) await this.#drained.promise;
   }
 
+  #dropDelay(key: string): void {
+    this.#delays.get(key)?.cancel.abort();
+    this.#delays.delete(key);
+  }
+
   #pump(): void {
     if (this.#state !== 'Open') return;
     for (const key of this.#waiting) {
       if (this.#running.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
       this.#running.add(key);
+      // a run says itself when to look again: what an earlier one said would hurry its pause
+      this.#dropDelay(key);
       void this.#run(key);
     }
   }

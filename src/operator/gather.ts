@@ -59,9 +59,10 @@ export async function gather(
     ? await sought({ reason: 'WorkloadsNotSeen' }, readWorkloads(client, rollout, world, signal))
     : [];
   // without them everything can still be restored, only not in the order of the plan
-  if ('unseen' in workloads && !isLeaving) return workloads;
+  const isReverting = isLeaving || rollout.spec.mode === 'Revert';
+  if ('unseen' in workloads && !isReverting) return workloads;
   const services =
-    obstacle || isLeaving
+    obstacle || isReverting
       ? world.services
       : await sought({ reason: 'ServicesNotSeen' }, readServices(client, rollout, world, signal));
   if ('unseen' in services) return services;

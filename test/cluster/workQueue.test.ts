@@ -147,6 +147,20 @@ describe('work queue', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('forgets a delay when the key runs before it is over: the pause after a failure is never hurried', async () => {
+    let pause = 100;
+    const queue = queueOf(0, () => {
+      throw new KubeError('Throttled', 'slow', { retryAfterMs: pause });
+    });
+    queue.start();
+    queue.add('a');
+    await clock.advance(50);
+    pause = 7000;
+    queue.add('a');
+    await clock.advance(7100);
+    assert.deepEqual(times(), [0, 50, 7050]);
+  });
+
   it('forgets the delays and failures of a key', async () => {
     const queue = queueOf(0, () => {
       throw new Error('no');

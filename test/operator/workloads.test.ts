@@ -1,6 +1,7 @@
 /** A rollout that moves workloads one by one. */
 import assert from 'node:assert/strict';
 import type { SpecInput } from '../../src/api/schema.ts';
+import { forbidden } from './forbidden.ts';
 import { Bench, connectionLost } from './harness.ts';
 import { deployment, namespace, pod, POLICY_API, QUICK, rollout, scene, SMALL_SHOP } from './scene.ts';
 
@@ -49,6 +50,22 @@ describe('a rollout of workloads', () => {
     assert.equal(bench.meddle, undefined);
     assert.equal(bench.status().summary?.waitingOn, 'InRootNamespace');
     assert.ok(bench.status().history?.some(({ reason }) => reason === 'RolledBack'));
+    const left = bench.cluster
+      .list(POLICY_API, 'PeerAuthentication')
+      .filter(({ metadata }) => metadata.namespace === 'ad');
+    assert.deepEqual(left, []);
+  });
+
+  it('goes back in mode Revert also where they can no longer be listed', async () => {
+    const objects = NAMES.flatMap((name, index) => [deployment('ad', name), podOf(name, index)]);
+    const bench = new Bench([...scene(SMALL_SHOP), ...objects, rollout(SPEC)]);
+    await bench.start();
+    await bench.clock.runUntil(() => bench.status().step?.index === 3 && bench.status().phase === 'Soaking', 600_000);
+    bench.meddle = async ({ kind, path }, proceed) =>
+      kind === 'deployments' ? forbidden('list', 'deployments', path) : await proceed();
+    bench.cluster.put(rollout({ ...SPEC, mode: 'Revert' }));
+    await bench.untilPhase('Reverted');
+    bench.end();
     const left = bench.cluster
       .list(POLICY_API, 'PeerAuthentication')
       .filter(({ metadata }) => metadata.namespace === 'ad');
