@@ -428,8 +428,8 @@ describe('a real Prometheus', function () {
         await sleep(100);
       assert.ok(!seen.includes('Error'), seen.join());
       // the scene has long been silent, which is a drop
-      const [plaintext, , ...others] = seen;
-      assert.ok(![plaintext, ...others].includes('Unhealthy'), seen.join());
+      const [sources, , ...others] = seen;
+      assert.ok(![sources, ...others].includes('Unhealthy'), seen.join());
     });
 
     it('whose targets are gone is NoData for every probe, never Healthy', async () => {
