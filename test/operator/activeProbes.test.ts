@@ -144,14 +144,17 @@ describe('a rollout with the probe job', () => {
   }
   const ended = (type: string, more: object = {}) => ({ conditions: [{ type, status: 'True', ...more }] });
 
-  it('completes when each look has had a Job of its own that succeeded, and leaves none behind', async () => {
+  it('completes when each look has had a Job of its own that succeeded, and leaves none that has ended behind', async () => {
     const it = bench(probe, [cronJob]);
     const made = control(it, 12_000, ended('Complete'));
     await it.start();
     await it.untilPhase('Completed');
     assert.ok(made.length >= 2, `${made.length} Jobs`);
     assert.equal(new Set(made.map(({ metadata }) => metadata.name)).size, made.length);
-    assert.deepEqual(jobsOf(it), []);
+    const left = jobsOf(it) as (KubeObject & { status?: object; spec: { ttlSecondsAfterFinished: number } })[];
+    // one that runs when the step ends is removed by Kubernetes
+    assert.ok(left.length <= 1, `${left.length} Jobs are left`);
+    for (const { status, spec } of left) assert.deepEqual([status, spec.ttlSecondsAfterFinished], [undefined, 600]);
     const { labels, annotations } = made[0]!.metadata;
     assert.deepEqual(labels, { team: 'shop', 'app.kubernetes.io/managed-by': 'mtls-rollout' });
     assert.match(annotations?.['mtlsrollout.io/rollout'] ?? '', /^istio-system\/shop\//);
