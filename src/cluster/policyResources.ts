@@ -1,15 +1,12 @@
 /** The kinds of objects that the operator writes on behalf of a rollout. There is no fourth. */
 import type { Resource } from './resource.ts';
+import { AUTHORIZATION_POLICIES, DESTINATION_RULES, PEER_AUTHENTICATIONS } from './resources.ts';
 
 const KINDS = {
-  PeerAuthentication: { group: 'security.istio.io', plural: 'peerauthentications', versions: ['v1', 'v1beta1'] },
-  DestinationRule: {
-    group: 'networking.istio.io',
-    plural: 'destinationrules',
-    versions: ['v1', 'v1beta1', 'v1alpha3'],
-  },
-  AuthorizationPolicy: { group: 'security.istio.io', plural: 'authorizationpolicies', versions: ['v1', 'v1beta1'] },
-} as const;
+  PeerAuthentication: PEER_AUTHENTICATIONS,
+  DestinationRule: DESTINATION_RULES,
+  AuthorizationPolicy: AUTHORIZATION_POLICIES,
+};
 
 export type PolicyKind = keyof typeof KINDS;
 
@@ -17,7 +14,7 @@ export type PolicyKind = keyof typeof KINDS;
 export function policyResource(apiVersion: string, kind: string): Resource & { kind: PolicyKind } {
   if (isPolicyKind(kind)) {
     const { group, plural, versions } = KINDS[kind];
-    const version = versions.find(served => apiVersion === `${group}/${served}`);
+    const version = versions?.find(served => apiVersion === `${group}/${served}`);
     if (version !== undefined) return { group, version, plural, kind, namespaced: true };
   }
   throw new TypeError(`${apiVersion} ${kind} is not a policy: only ${Object.keys(KINDS).join(', ')} are written`);

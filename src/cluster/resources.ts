@@ -35,19 +35,19 @@ export const DESTINATION_RULES: Resource = {
   kind: 'DestinationRule',
   namespaced: true,
 };
-export const PEER_AUTHENTICATIONS: Resource = {
+const security = {
   group: 'security.istio.io',
   version: 'v1beta1',
   versions: ['v1beta1', 'v1'],
+  namespaced: true,
+} satisfies Partial<Resource>;
+export const PEER_AUTHENTICATIONS: Resource = {
+  ...security,
   plural: 'peerauthentications',
   kind: 'PeerAuthentication',
-  namespaced: true,
 };
 export const AUTHORIZATION_POLICIES: Resource = {
-  group: 'security.istio.io',
-  version: 'v1beta1',
-  versions: ['v1beta1', 'v1'],
+  ...security,
   plural: 'authorizationpolicies',
   kind: 'AuthorizationPolicy',
-  namespaced: true,
 };

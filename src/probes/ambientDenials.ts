@@ -3,7 +3,7 @@
  * in an ambient scope this is the trace that a refused client leaves, where a sidecar would leave none.
  */
 import type { ProbeSpec } from '../api/schema.ts';
-import { observe, type Finding } from './observation.ts';
+import { observe, noPods } from './observation.ts';
 import type { Probe, Sight } from './probe.ts';
 import { readDenials } from './refusals.ts';
 import { findRefusals } from './refusedConnections.ts';
@@ -25,9 +25,4 @@ export function ambientDenials(name: string, options: DenialOptions, sight: Sigh
   };
 }
 
-const NO_ZTUNNEL: Finding = {
-  verdict: 'Healthy',
-  value: 'no pods',
-  samples: 0,
-  message: 'no pods behind ztunnel in scope: it denies nothing here',
-};
+const NO_ZTUNNEL = noPods('no pods behind ztunnel in scope: it denies nothing here');

@@ -5,29 +5,26 @@
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
 import { type Calls, callsTo, type Counted, countCalls, whoServes } from './clientCalls.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, noPods, SEEN } from './observation.ts';
 import type { Look, Probe, Sight } from './probe.ts';
-import { presence, USUAL_SCRAPE_MS } from './promql.ts';
+import { isTooShort, presence } from './promql.ts';
 import { SENT } from './matchers.ts';
-import { podsOfScopes, type ScopePods } from './scopePods.ts';
+import { governedScopes, type ScopePods } from './scopePods.ts';
 import { ask } from './traffic.ts';
 
 export type ClientErrorsOptions = NonNullable<ProbeSpec['clientErrors']>;
-
-/** Counts are extrapolated and so seldom whole: from here on something was seen. */
-const SEEN = 0.5;
 
 export function clientErrors(name: string, options: ClientErrorsOptions, sight: Sight): Probe {
   return { name, rounds: ['Soak'], observe: look => observe(name, look, () => find(look, options, sight)) };
 }
 
 async function find(look: Look, options: ClientErrorsOptions, sight: Sight): Promise<Finding> {
-  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  const scopes = await governedScopes(look);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
   const { changedAt } = look;
   const windowMs = changedAt === undefined ? full : Math.min(full, look.now - changedAt);
-  if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
+  if (isTooShort(windowMs, full)) return TOO_SOON;
   const span = { sight, scopes, signal: look.signal };
   const before = changedAt === undefined ? [] : await countCalls({ ...span, windowMs: full, until: changedAt }, true);
   const now = { ...span, windowMs, until: look.now };
@@ -161,23 +158,10 @@ function total<T>(items: readonly T[], of: (item: T) => number): number {
 const ADVICE =
   'UC, UF or URX say that a client and its server do not agree on TLS: look for DestinationRules of these clients';
 
-const NOTHING_IN_SCOPE: Finding = {
-  verdict: 'Healthy',
-  value: 'no pods',
-  samples: 0,
-  message: 'no pods in the mesh in scope: nobody whose calls could fail',
-};
+const NOTHING_IN_SCOPE = noPods('no pods in the mesh in scope: nobody whose calls could fail');
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to count calls; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to count calls; the next rounds will');
 
-const NOBODY_COUNTS: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'Prometheus holds no counters of clients (reporter="source"): check that it scrapes the proxies',
-};
+const NOBODY_COUNTS = noData(
+  'Prometheus holds no counters of clients (reporter="source"): check that it scrapes the proxies',
+);

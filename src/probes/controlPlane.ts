@@ -4,15 +4,13 @@
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, SEEN } from './observation.ts';
 import type { Look, Probe, Series, Sight } from './probe.ts';
 import * as promql from './promql.ts';
 import { isCount } from './matchers.ts';
 
 export type ControlPlaneOptions = NonNullable<ProbeSpec['controlPlane']>;
 
-/** Counts are extrapolated and so seldom whole: from here on something was seen. */
-const SEEN = 0.5;
 /** Share of pushes that may take longer: one proxy that has just gone answers late, if at all. */
 const SLOW_SHARE = 0.01;
 
@@ -24,7 +22,7 @@ async function find(look: Look, options: ControlPlaneOptions, sight: Sight): Pro
   const full = parseDuration(options.window);
   const { changedAt } = look;
   const windowMs = changedAt === undefined ? full : Math.min(full, look.now - changedAt);
-  if (windowMs < Math.min(promql.USUAL_SCRAPE_MS, full)) return TOO_SOON;
+  if (promql.isTooShort(windowMs, full)) return TOO_SOON;
   const before = changedAt === undefined ? undefined : await read(look, sight, changedAt, full, true);
   // a Prometheus without memory of the time before takes every old counter for a new one
   const now = await read(look, sight, look.now, windowMs, before === undefined || before.proxies > 0);
@@ -96,16 +94,8 @@ function lateness(delays: Pushes['delays'], limit: number): { all: number; late:
   return { all, late: within === undefined ? 0 : Math.max(0, all - delays.get(within)!) };
 }
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to read any counter twice; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to read any counter twice; the next rounds will');
 
-const NOBODY_COUNTS: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'Prometheus knows no istiod with connected proxies (pilot_xds): check that it scrapes port 15014 of istiod',
-};
+const NOBODY_COUNTS = noData(
+  'Prometheus knows no istiod with connected proxies (pilot_xds): check that it scrapes port 15014 of istiod',
+);

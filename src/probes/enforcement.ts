@@ -9,7 +9,7 @@ import type { ProbeSpec } from '../api/schema.ts';
 import type { Pod } from '../istio/objects.ts';
 import { eachOf } from './eachOf.ts';
 import { judgeEnforcement, judgeRestored, type Door, type Found, type ScopeDoors } from './enforcementVerdict.ts';
-import { observe, type Finding } from './observation.ts';
+import { observe, type Finding, noData } from './observation.ts';
 import type { HelloAnswer, Look, Probe, Sight } from './probe.ts';
 import { podsOfScopes, type ScopePods } from './scopePods.ts';
 
@@ -39,7 +39,7 @@ export function enforcement(name: string, options: EnforcementOptions, sight: Pi
 
 async function find(look: Look, options: EnforcementOptions, sight: Pick<Sight, 'hello'>): Promise<Finding> {
   if (look.round === 'Entry') {
-    return { verdict: 'NoData', value: '-', samples: 0, message: 'no port is asked before STRICT was written' };
+    return noData('no port is asked before STRICT was written');
   }
   const scopes = (await podsOfScopes(look)).map(scope => doorsOf(scope, options.samples, look));
   await knock(

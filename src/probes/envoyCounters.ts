@@ -1,11 +1,12 @@
 /** Raw counters of Envoy's inbound listener: connections by pod, and nothing about where they came from. */
+import { USUAL_SCRAPE_MS } from '../rollout/soak.ts';
 import { inbound, INBOUND, isCount, POD } from './matchers.ts';
 import * as promql from './promql.ts';
 import { ask, type Counters, keepScopes, type Span, type Traffic } from './traffic.ts';
 import { workloadOfPodName } from './workloadNames.ts';
 
 export const ENVOY: Counters = {
-  timing: { readEveryMs: promql.USUAL_SCRAPE_MS, delayMs: 0, graceMs: promql.HANDSHAKE_GRACE_MS },
+  timing: { readEveryMs: USUAL_SCRAPE_MS, delayMs: 0, graceMs: promql.HANDSHAKE_GRACE_MS },
   plaintext: (span, withNew) =>
     byWorkload(span, promql.unencryptedConnections(inbound(span.scopes), POD, span.windowMs, { inWhole: !withNew })),
   volume: span => byWorkload(span, promql.judgeableConnections(inbound(span.scopes), POD, span.windowMs)),

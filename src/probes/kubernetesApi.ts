@@ -10,7 +10,7 @@ import type { AggregatedApi } from '../istio/inventory/aggregatedApi.ts';
 import type { Callback, SeenService } from '../istio/inventory/shapes.ts';
 import { selects } from '../istio/policies.ts';
 import { eachOf } from './eachOf.ts';
-import { countOf, firstFew, observe, worst, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, worst, type Finding, noData } from './observation.ts';
 import type { Called, ClusterSight, HelloAnswer, Look, Probe, Sight } from './probe.ts';
 import { podsOfScopes } from './scopePods.ts';
 
@@ -41,8 +41,7 @@ interface Judgement {
 }
 
 async function find(look: Look, sight: Eyes, cluster: Cluster): Promise<Finding> {
-  if (look.changedAt === undefined)
-    return { verdict: 'NoData', value: '-', samples: 0, message: 'no port is asked before STRICT was written' };
+  if (look.changedAt === undefined) return noData('no port is asked before STRICT was written');
   const called = await cluster.called(look.signal);
   const pods = await podsInScope(look);
   const backends = await backendsOf(called, pods, look, cluster);

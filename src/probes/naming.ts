@@ -3,6 +3,7 @@
  * (istio.io/docs/reference/config/metrics); Google's list of Istio metrics (docs.cloud.google.com/monitoring/api/metrics_istio,
  * as of 2026-04-10) with its rules for their names in PromQL (docs.cloud.google.com/monitoring/promql/promql-mapping).
  */
+import { USUAL_SCRAPE_MS } from '../rollout/soak.ts';
 import { PLAINTEXT, POD, RECEIVED, SENT, SOURCE, TARGET, within } from './matchers.ts';
 import * as promql from './promql.ts';
 import type { Label, Matcher, Metric } from './promql.ts';
@@ -42,7 +43,7 @@ export const ISTIO_NAMING: Naming = {
   destination: TARGET,
   plaintext: PLAINTEXT,
   tcp: { opened: ISTIO_OPENED, bytes: ISTIO_BYTES, policy: 'connection_security_policy', none: 'none' },
-  timing: { readEveryMs: promql.USUAL_SCRAPE_MS, delayMs: 0, graceMs: 0 },
+  timing: { readEveryMs: USUAL_SCRAPE_MS, delayMs: 0, graceMs: 0 },
   beginsUnseen: true,
   read: readByBuild,
 };

@@ -20,6 +20,19 @@ export function unseen(message: string): Finding {
   return { verdict: 'Error', value: '-', samples: 0, message };
 }
 
+/** What gives nothing to judge by, and why. */
+export function noData(message: string, samples = 0): Finding {
+  return { verdict: 'NoData', value: '-', samples, message };
+}
+
+/** A scope without pods that the probe could be about. */
+export function noPods(message: string): Finding {
+  return { verdict: 'Healthy', value: 'no pods', samples: 0, message };
+}
+
+/** Counts are extrapolated and so seldom whole: from here on something was seen. */
+export const SEEN = 0.5;
+
 const MAX_VALUE = 128;
 const MAX_MESSAGE = 1024;
 const WORST_FIRST: readonly Verdict[] = ['Unhealthy', 'Error', 'NoData', 'Healthy'];
@@ -74,7 +87,7 @@ export function clip(text: string, max: number): string {
 
 /** `1 pod`, `3 pods`; counts from extrapolated counters are rounded, never below 1 once something was seen. */
 export function countOf(n: number, noun: string, plural = `${noun}s`): string {
-  const whole = n >= 0.5 ? Math.max(1, Math.round(n)) : 0;
+  const whole = n >= SEEN ? Math.max(1, Math.round(n)) : 0;
   return `${whole} ${whole === 1 ? noun : plural}`;
 }
 

@@ -2,16 +2,14 @@
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
 import { blindSpot, unreadSidecars } from './coverage.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, noPods, SEEN } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { PRESETS } from './presets.ts';
-import { covers, podsOfScopes, type ScopePods } from './scopePods.ts';
+import { isTooShort } from './promql.ts';
+import { covers, governedScopes, type ScopePods } from './scopePods.ts';
 import { amount, type PlaintextCounters, type Span, type Timing, type Traffic } from './traffic.ts';
 
 export type PlaintextOptions = NonNullable<ProbeSpec['plaintextTraffic']>;
-
-/** Counts are extrapolated and so seldom whole: from here on something was seen. */
-const SEEN = 0.5;
 
 export function plaintextTraffic(name: string, options: PlaintextOptions, sight: Sight, preset: MetricsPreset): Probe {
   return {
@@ -28,11 +26,11 @@ async function find(
   counters: PlaintextCounters,
 ): Promise<Finding> {
   const { timing } = counters;
-  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  const scopes = await governedScopes(look);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
   const windowMs = windowOf(look, full, timing);
-  if (windowMs < Math.min(timing.readEveryMs, full)) return TOO_SOON;
+  if (isTooShort(windowMs, full, timing.readEveryMs)) return TOO_SOON;
   const minimum = minimumFor(options.minRequests, windowMs, full);
   const span: Span = { sight, scopes, windowMs, until: look.now - timing.delayMs, signal: look.signal };
   const [seen, all] = await Promise.all([
@@ -150,23 +148,10 @@ function sumIn(scope: ScopePods, traffic: readonly Traffic[]): number {
 /** Said, and no reason to wait: labels of scrapes differ, and the counters of the mesh have labels of their own. */
 const coverageUnknown = (why: string) => `whether Prometheus reads every proxy is not known (${why})`;
 
-export const NOTHING_IN_SCOPE: Finding = {
-  verdict: 'Healthy',
-  value: 'no pods',
-  samples: 0,
-  message: 'no pods in the mesh in scope: nothing that could receive plaintext',
-};
+export const NOTHING_IN_SCOPE = noPods('no pods in the mesh in scope: nothing that could receive plaintext');
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to count anything; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to count anything; the next rounds will');
 
-const NOBODY_COUNTS: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'Prometheus holds no traffic counters of the mesh: check that it scrapes the proxies, and the label preset',
-};
+const NOBODY_COUNTS = noData(
+  'Prometheus holds no traffic counters of the mesh: check that it scrapes the proxies, and the label preset',
+);

@@ -5,9 +5,9 @@ import type { ProbeSpec } from '../api/schema.ts';
 import { type Scope, scopeKey } from '../rollout/scope.ts';
 import { eachOf } from './eachOf.ts';
 import { fill, type NamedQuery, type Values, written } from './namedQuery.ts';
-import { firstFew, observe, worst, type Finding } from './observation.ts';
+import { firstFew, observe, worst, type Finding, noData } from './observation.ts';
 import type { Look, Probe, Series, Sight } from './probe.ts';
-import { range, USUAL_SCRAPE_MS } from './promql.ts';
+import { isTooShort, range } from './promql.ts';
 
 export type QueryOptions = NonNullable<ProbeSpec['prometheus']>;
 
@@ -34,7 +34,7 @@ async function find(look: Look, options: QueryOptions, sight: Sight, asker: Aske
   const full = parseDuration(options.window);
   const since = look.inForceAt ?? look.changedAt;
   const windowMs = since === undefined ? full : Math.min(full, look.now - since);
-  if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
+  if (isTooShort(windowMs, full)) return TOO_SOON;
   const { what, expr, values } = chosen(options, asker);
   const asked = questions(expr, new Map([...values, ['window', range(windowMs)]]), look.scopes);
   const answers: ScopeFinding[] = [];
@@ -126,9 +126,4 @@ function shown(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to ask for what came since; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to ask for what came since; the next rounds will');

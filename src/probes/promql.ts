@@ -2,6 +2,7 @@
  * The only place where PromQL is written: with names that are fixed and values that are escaped, so that no name that
  * somebody gave to an object can change what a query asks.
  */
+import { USUAL_SCRAPE_MS } from '../rollout/soak.ts';
 import { type Label, type Matcher, type Metric, selector } from './selector.ts';
 
 export type { Label, Matcher, Metric } from './selector.ts';
@@ -11,8 +12,10 @@ export function range(ms: number): string {
   return `${Math.max(1, Math.floor(ms / 1000))}s`;
 }
 
-/** The usual scrape interval: in less no counter can have been read twice. */
-export const USUAL_SCRAPE_MS = 15_000;
+/** Whether no counter can have been read twice in a window yet that is to grow to its full length. */
+export function isTooShort(windowMs: number, fullMs: number, readEveryMs = USUAL_SCRAPE_MS): boolean {
+  return windowMs < Math.min(readEveryMs, fullMs);
+}
 
 /** How much the counters grew in the window, summed by these labels. */
 export function increase(metric: Metric, matchers: readonly Matcher[], by: readonly Label[], windowMs: number): string {

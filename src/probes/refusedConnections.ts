@@ -8,16 +8,14 @@
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, noPods, SEEN } from './observation.ts';
 import type { Look, Probe, Sight } from './probe.ts';
-import { USUAL_SCRAPE_MS } from './promql.ts';
+import { isTooShort } from './promql.ts';
 import { COUNTER, readRefusals, type RefusalSpan, type Refusals, type Refused } from './refusals.ts';
-import { podsOfScopes, type ScopePods } from './scopePods.ts';
+import { governedScopes, type ScopePods } from './scopePods.ts';
 
 export type RefusedOptions = NonNullable<ProbeSpec['refusedConnections']>;
 
-/** Counts of ztunnel are extrapolated and so seldom whole: from here on something was seen. */
-const SEEN = 0.5;
 /**
  * The clocks of the operator and of Prometheus differ a little: a reading that is dated after the last hello to a
  * PERMISSIVE port must also have been made after it.
@@ -30,7 +28,7 @@ export function refusedConnections(name: string, options: RefusedOptions, sight:
     rounds: ['Soak'],
     observe: look =>
       observe(name, look, async () => {
-        const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+        const scopes = await governedScopes(look);
         return scopes.length === 0 ? NOTHING_IN_SCOPE : findRefusals(look, scopes, options, sight, readRefusals);
       }),
   };
@@ -46,7 +44,7 @@ export async function findRefusals(
 ): Promise<Finding> {
   const full = parseDuration(options.window);
   const windowMs = Math.min(full, look.now - (look.inForceAt ?? look.changedAt ?? look.now) - CLOCK_SKEW_MS);
-  if (windowMs < Math.min(USUAL_SCRAPE_MS, full)) return TOO_SOON;
+  if (isTooShort(windowMs, full)) return TOO_SOON;
   const refusals = await read({ sight, scopes, windowMs, until: look.now, signal: look.signal });
   return judgeRefusals(refusals, options.maxConnections, windowMs);
 }
@@ -109,16 +107,6 @@ const WAIT = 'the next rounds will tell, unless the window is shorter than two s
 
 const SCRAPE_ZTUNNEL = 'check that Prometheus scrapes ztunnel, and whether anybody calls the scope';
 
-const NOTHING_IN_SCOPE: Finding = {
-  verdict: 'Healthy',
-  value: 'no pods',
-  samples: 0,
-  message: 'no pods in the mesh in scope: nothing that could refuse',
-};
+const NOTHING_IN_SCOPE = noPods('no pods in the mesh in scope: nothing that could refuse');
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to read any counter twice; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to read any counter twice; the next rounds will');

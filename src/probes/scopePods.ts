@@ -32,6 +32,11 @@ export async function podsOfScopes(look: Look): Promise<ScopePods[]> {
   return look.scopes.map(scope => found.get(scope)!);
 }
 
+/** Those of them in which the policy governs at least one pod. */
+export async function governedScopes(look: Look): Promise<ScopePods[]> {
+  return (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+}
+
 function describe(scope: Scope, all: readonly Pod[], look: Look): ScopePods {
   const pods = all.filter(pod => !pod.finished);
   const inMesh = pods.filter(pod => pod.mesh !== 'None');

@@ -3,23 +3,20 @@
  * sidecar, whatever the mesh's telemetry is set to. It counts from the time on at which the policy is in every proxy.
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, SEEN } from './observation.ts';
 import { NOTHING_IN_SCOPE, type PlaintextOptions } from './plaintextTraffic.ts';
 import type { Look, Probe, Sight } from './probe.ts';
-import { USUAL_SCRAPE_MS } from './promql.ts';
-import { podsOfScopes, type ScopePods } from './scopePods.ts';
+import { isTooShort } from './promql.ts';
+import { governedScopes, type ScopePods } from './scopePods.ts';
 import { readShadowCounts, type ShadowCount, type ShadowCounts } from './shadowCounts.ts';
 import { workloadOf } from './workloadNames.ts';
-
-/** Counts are whole where counters were read often enough; where they began anew they are estimates. */
-const SEEN = 0.5;
 
 export function shadowTraffic(name: string, options: PlaintextOptions, sight: Sight): Probe {
   return { name, rounds: ['Entry'], observe: look => observe(name, look, () => find(look, options, sight)) };
 }
 
 async function find(look: Look, options: PlaintextOptions, sight: Sight): Promise<Finding> {
-  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  const scopes = await governedScopes(look);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const since = scopes.map(({ key }) => look.countedSince?.get(key));
   const [uncounted] = scopes.filter(({ key }) => !look.countedSince?.has(key));
@@ -27,7 +24,7 @@ async function find(look: Look, options: PlaintextOptions, sight: Sight): Promis
   const begun = Math.max(...since.map(time => time ?? 0));
   const fullMs = parseDuration(options.window);
   const windowMs = Math.min(fullMs, look.now - begun);
-  if (windowMs < Math.min(USUAL_SCRAPE_MS, fullMs)) return TOO_SOON;
+  if (isTooShort(windowMs, fullMs)) return TOO_SOON;
   const counts = await readShadowCounts({ sight, scopes, windowMs, until: look.now, signal: look.signal });
   return judgeShadows(attributed(scopes, counts, look), { minimum: options.minRequests, windowMs, fullMs });
 }
@@ -134,16 +131,10 @@ function notCounted({ key, scope }: ScopePods): Finding {
     scope.kind === 'Mesh'
       ? 'a policy for the whole mesh would cut connections everywhere; use source Metrics for the mesh'
       : 'its AuthorizationPolicy in dry run is not there';
-  const message = `nobody counts plaintext to ${key}: ${why}`;
-  return { verdict: 'NoData', value: '-', samples: 0, message };
+  return noData(`nobody counts plaintext to ${key}: ${why}`);
 }
 
 const WHO =
   'the access logs of the receiving proxies name their addresses; put these clients into the mesh, or keep their targets out of the step';
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'plaintext is counted since a moment ago; the next rounds will tell',
-};
+const TOO_SOON = noData('plaintext is counted since a moment ago; the next rounds will tell');

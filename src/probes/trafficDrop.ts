@@ -4,10 +4,11 @@
  */
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import type { ProbeSpec } from '../api/schema.ts';
-import { countOf, firstFew, observe, type Finding } from './observation.ts';
+import { countOf, firstFew, observe, type Finding, noData, noPods } from './observation.ts';
 import type { Look, MetricsPreset, Probe, Sight } from './probe.ts';
 import { PRESETS } from './presets.ts';
-import { podsOfScopes } from './scopePods.ts';
+import { isTooShort } from './promql.ts';
+import { governedScopes } from './scopePods.ts';
 import { amount, type Counters, type Flow } from './traffic.ts';
 
 export type DropOptions = NonNullable<ProbeSpec['trafficDrop']>;
@@ -29,12 +30,12 @@ export function trafficDrop(name: string, options: DropOptions, sight: Sight, pr
 
 async function find(look: Look, options: DropOptions, sight: Sight, counters: Counters): Promise<Finding> {
   const { delayMs, readEveryMs } = counters.timing;
-  const scopes = (await podsOfScopes(look)).filter(({ governed }) => governed.length > 0);
+  const scopes = await governedScopes(look);
   if (scopes.length === 0) return NOTHING_IN_SCOPE;
   const full = parseDuration(options.window);
   const until = look.now - delayMs;
   const windowMs = Math.min(full, until - (look.inForceAt ?? look.changedAt ?? until));
-  if (windowMs < Math.min(FEWEST_INTERVALS * readEveryMs, full)) return TOO_SOON;
+  if (isTooShort(windowMs, full, FEWEST_INTERVALS * readEveryMs)) return TOO_SOON;
   const span = { sight, scopes, windowMs, signal: look.signal };
   const [was, is] = [
     { ...span, until: look.changedAt ?? look.startedAt },
@@ -184,27 +185,13 @@ function nameTheUnknown(pairs: readonly Pair[]): Pair[] {
   });
 }
 
-const NOTHING_IN_SCOPE: Finding = {
-  verdict: 'Healthy',
-  value: 'no pods',
-  samples: 0,
-  message: 'no pods in the mesh in scope: no traffic that could be lost',
-};
+const NOTHING_IN_SCOPE = noPods('no pods in the mesh in scope: no traffic that could be lost');
 
-const TOO_SOON: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message: 'too soon after the change to compare traffic; the next rounds will',
-};
+const TOO_SOON = noData('too soon after the change to compare traffic; the next rounds will');
 
-const HARDLY_READ: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message:
-    'Prometheus has read the proxies too seldom since the switch to compare: was it away, or does a scrape fail?',
-};
+const HARDLY_READ = noData(
+  'Prometheus has read the proxies too seldom since the switch to compare: was it away, or does a scrape fail?',
+);
 
 const NOBODY_CALLS: Finding = {
   verdict: 'Healthy',
@@ -214,10 +201,6 @@ const NOBODY_CALLS: Finding = {
     'nobody called the scope, neither before the switch nor now; its own calls show that its proxies are counted',
 };
 
-const NO_COUNTERS: Finding = {
-  verdict: 'NoData',
-  value: '-',
-  samples: 0,
-  message:
-    'Prometheus knows no traffic of the scope, neither before the switch nor now: check that it scrapes the proxies',
-};
+const NO_COUNTERS = noData(
+  'Prometheus knows no traffic of the scope, neither before the switch nor now: check that it scrapes the proxies',
+);

@@ -1,7 +1,7 @@
 /** The pods of the scope against the moment before STRICT: who turned unready, who restarted since. */
 import { formatDuration } from '../api/duration.ts';
 import type { Pod } from '../istio/objects.ts';
-import { firstFew, observe, worst, type Finding } from './observation.ts';
+import { firstFew, observe, worst, type Finding, noData } from './observation.ts';
 import type { Look, Probe } from './probe.ts';
 import { podsOfScopes } from './scopePods.ts';
 
@@ -29,7 +29,7 @@ type Condition =
 /** Judges pods that neither finished nor are being deleted: those are projected as finished. */
 export function judgeReadiness(pods: readonly Pod[], changedAt: number | undefined, now: number): Finding {
   if (changedAt === undefined) {
-    return { verdict: 'NoData', value: '-', samples: pods.length, message: 'nothing was changed yet' };
+    return noData('nothing was changed yet', pods.length);
   }
   if (pods.length === 0) return { verdict: 'Healthy', value: 'no pods', samples: 0, message: 'no pods in scope' };
   // times of pods come in whole seconds: the second of the change belongs to the time after it

@@ -164,16 +164,9 @@ export class Metrics {
   }
 
   #tally(name: string, help: string, labels: string[], tally: Tally, before: () => void = () => undefined): void {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      labelNames: [...OF_ROLLOUT, ...labels],
-      registers: [this.#registry],
-      collect: () => {
-        before();
-        counter.reset();
-        for (const [values, count] of tally.all()) counter.labels(...values).inc(count);
-      },
+    this.#counter(name, help, [...OF_ROLLOUT, ...labels], () => {
+      before();
+      return tally.all();
     });
   }
 
@@ -183,15 +176,22 @@ export class Metrics {
 
   /** Counted elsewhere, by the values of the labels with spaces between them. */
   #counted(name: string, help: string, labelNames: string[], read: () => ReadonlyMap<string, number>): void {
+    this.#counter(name, help, labelNames, () =>
+      [...read()].map(([key, count]) => [labelNames.length === 0 ? [] : key.split(' '), count]),
+    );
+  }
+
+  /** Made anew at every scrape from what was counted, by the values of its labels. */
+  #counter(name: string, help: string, labelNames: string[], read: () => Iterable<[string[], number]>): void {
     const counter: Counter = new Counter({
       name,
       help,
       labelNames,
       registers: [this.#registry],
       collect: () => {
+        const all = read();
         counter.reset();
-        for (const [key, count] of read())
-          counter.labels(...(labelNames.length === 0 ? [] : key.split(' '))).inc(count);
+        for (const [values, count] of all) counter.labels(...values).inc(count);
       },
     });
   }

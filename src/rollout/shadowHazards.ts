@@ -11,6 +11,7 @@ import type { Situation } from './situation.ts';
 import { nameOf } from './text.ts';
 
 const DATA_PLANE = 'istio.io/dataplane-mode';
+const METRICS_INSTEAD = 'use plaintextTraffic with source Metrics';
 
 export function shadowHazards(
   { input }: Situation,
@@ -55,35 +56,22 @@ function whyUnsafe(
 }
 
 function unsafe(key: string, object: string, reason: string): Hazard {
-  return {
-    code: 'ShadowUnsafe',
-    severity: 'Block',
-    scope: key,
-    object,
-    message: `plaintext to ${key} is to be counted by an AuthorizationPolicy in dry run, and ${reason}: plaintext would be refused`,
-    fix: 'use plaintextTraffic with source Metrics',
-  };
+  const message = `plaintext to ${key} is to be counted by an AuthorizationPolicy in dry run, and ${reason}: plaintext would be refused`;
+  return blocking({ code: 'ShadowUnsafe', key, object, message, fix: METRICS_INSTEAD });
 }
 
 /** STRICT leaves the listeners of a gateway alone; this does not. */
 function onGateway(key: string, object: string, pod: string): Hazard {
-  return {
-    code: 'ShadowOnGateway',
-    severity: 'Block',
-    scope: key,
-    object,
-    message: `the AuthorizationPolicy in dry run that would count plaintext to ${key} also reaches gateway ${pod}, and would cut the open connections of its clients, which STRICT does not`,
-    fix: 'use plaintextTraffic with source Metrics; or accept ShadowOnGateway, which cuts them twice',
-  };
+  const message = `the AuthorizationPolicy in dry run that would count plaintext to ${key} also reaches gateway ${pod}, and would cut the open connections of its clients, which STRICT does not`;
+  const fix = `${METRICS_INSTEAD}; or accept ShadowOnGateway, which cuts them twice`;
+  return blocking({ code: 'ShadowOnGateway', key, object, message, fix });
 }
 
 function taken(key: string, object: string): Hazard {
-  return {
-    code: 'Conflict',
-    severity: 'Block',
-    scope: key,
-    object,
-    message: `${object} is not of this rollout, and has the name of the policy that would count plaintext to ${key}`,
-    fix: 'rename it, or use plaintextTraffic with source Metrics',
-  };
+  const message = `${object} is not of this rollout, and has the name of the policy that would count plaintext to ${key}`;
+  return blocking({ code: 'Conflict', key, object, message, fix: `rename it, or ${METRICS_INSTEAD}` });
+}
+
+function blocking({ key, ...rest }: { key: string } & Omit<Hazard, 'severity' | 'scope'>): Hazard {
+  return { severity: 'Block', scope: key, ...rest };
 }

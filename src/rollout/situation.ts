@@ -37,6 +37,8 @@ export class Situation {
   readonly #states = new Map<string, ScopeState>();
   readonly #pinnings = new Map<string, Pinning>();
   #bySlot: ReadonlyMap<string, ScopeState> | undefined;
+  /** Seconds, by namespace. */
+  #created: ReadonlyMap<string, number> | undefined;
   readonly #clientRules = new Map<string, ClientRules>();
 
   constructor(input: Input) {
@@ -242,7 +244,7 @@ export class Situation {
 
   /** When the namespace of a scope was made; 0 where that is not known. */
   birthOf({ namespace }: Scope): number {
-    const found = this.input.world.namespaces.find(({ name }) => name === namespace);
-    return (found?.created ?? 0) * 1000;
+    this.#created ??= new Map(this.input.world.namespaces.map(({ name, created }) => [name, created]));
+    return (this.#created.get(namespace) ?? 0) * 1000;
   }
 }

@@ -4,8 +4,8 @@ import { kindOf } from '../api/schema/probes/kinds.ts';
 import type { ProbeSpec, Spec } from '../api/schema.ts';
 import type { World } from './world.ts';
 
-/** What broke has still to be read by Prometheus, if any probe asks it: its usual interval, unless that looks back over less. */
-const SCRAPE_MS = 15_000;
+/** Time between two readings of a counter by Prometheus, where nobody has said otherwise. */
+export const USUAL_SCRAPE_MS = 15_000;
 /** STRICT reaches the proxies in this time where no probe sees that it has. */
 const SPREAD_MS = 5_000;
 
@@ -21,7 +21,8 @@ export function soakOf(asked: string, { probes }: Pick<Spec, 'probes'>, { drainM
   const askedMs = parseDuration(asked);
   const isSeen = probes.length === 0 || probes.some(({ enforcement, dryRun }) => enforcement && !dryRun);
   const windows = probes.flatMap(windowOf);
-  const scrapeMs = probes.length > 0 && windows.length === 0 ? 0 : Math.min(SCRAPE_MS, ...windows);
+  // what broke has still to be read, if any probe asks for it; an author who looks back over less is read as often
+  const scrapeMs = probes.length > 0 && windows.length === 0 ? 0 : Math.min(USUAL_SCRAPE_MS, ...windows);
   const least = drainMs + scrapeMs + (isSeen ? 0 : SPREAD_MS);
   return askedMs < least ? { soakMs: least, askedMs } : { soakMs: askedMs };
 }
