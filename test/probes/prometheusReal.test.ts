@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -379,15 +379,16 @@ describe('a real Prometheus', function () {
   });
 
   describe('in trouble', () => {
-    const verdicts = async (from: Sight) => {
+    const verdicts = async (from: Sight, given: { changedAt?: number; window?: string } = {}) => {
+      const { changedAt: switchedAt = Date.now() - 16_000, window } = given;
       const probes = [
-        plaintextTraffic('a', { window: '20s', minRequests: 1, source: 'Metrics' }, from, 'istio'),
-        trafficDrop('b', { window: '10s', maxPercent: 50, minRequests: 20 }, from, 'istio'),
-        refusedConnections('c', { window: '15s', maxConnections: 0 }, from),
-        clientErrors('d', { window: '10s', maxPercent: 1, minRequests: 20 }, from),
-        controlPlane('e', { window: '10s', maxConvergence: '10s' }, from),
+        plaintextTraffic('a', { window: window ?? '20s', minRequests: 1, source: 'Metrics' }, from, 'istio'),
+        trafficDrop('b', { window: window ?? '10s', maxPercent: 50, minRequests: 20 }, from, 'istio'),
+        refusedConnections('c', { window: window ?? '15s', maxConnections: 0 }, from),
+        clientErrors('d', { window: window ?? '10s', maxPercent: 1, minRequests: 20 }, from),
+        controlPlane('e', { window: window ?? '10s', maxConvergence: '10s' }, from),
       ];
-      const at = { changedAt: Date.now() - 16_000, now: Date.now() };
+      const at = { changedAt: switchedAt, now: Date.now() };
       return Promise.all(probes.map(async probe => (await observe(probe, at)).verdict));
     };
 
@@ -395,6 +396,7 @@ describe('a real Prometheus', function () {
       const hasty = new Prometheus({ url, deadlineMs: 300 });
       prometheus.kill('SIGSTOP');
       try {
+        await stopped(prometheus.pid!);
         const began = Date.now();
         const query: Sight['query'] = (promql, time, signal) => hasty.query(promql, time, signal);
         assert.deepEqual(new Set(await verdicts({ ...sight, query })), new Set(['Error']));
@@ -417,19 +419,24 @@ describe('a real Prometheus', function () {
     });
 
     it('that restarts is an Error while it is down, and then takes no old counter for a new one', async () => {
+      // the scene is over: what is counted from here on is a mistake
+      const overAt = Date.now();
+      await scraped(3);
       prometheus.kill('SIGTERM');
       await once(prometheus, 'exit');
       assert.deepEqual(new Set(await verdicts(sight)), new Set(['Error']));
       launch();
-      await scraped(3);
+      await scraped(5);
+      const since = () => verdicts(sight, { changedAt: overAt, window: '8s' });
       // the scrapes come first, the API a moment later
-      let seen = await verdicts(sight);
-      for (const end = Date.now() + 20_000; seen.includes('Error') && Date.now() < end; seen = await verdicts(sight))
+      let seen = await since();
+      for (const end = Date.now() + 20_000; seen.includes('Error') && Date.now() < end; seen = await since())
         await sleep(100);
       assert.ok(!seen.includes('Error'), seen.join());
       // the scene has long been silent, which is a drop
       const [sources, , ...others] = seen;
       assert.ok(![sources, ...others].includes('Unhealthy'), seen.join());
+      assert.equal(others[0], 'Healthy', 'refusals');
     });
 
     it('whose targets are gone is NoData for every probe, never Healthy', async () => {
@@ -442,6 +449,12 @@ describe('a real Prometheus', function () {
     });
   });
 });
+
+/** The signal has been sent; whether it has arrived is told by the kernel. */
+async function stopped(pid: number): Promise<void> {
+  const state = async () => /\) (\w)/.exec(await readFile(`/proc/${pid}/stat`, 'utf8'))?.[1];
+  while ((await state()) !== 'T') await sleep(10);
+}
 
 async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, '127.0.0.1');
