@@ -8,9 +8,8 @@ import { buildCrd } from '../../src/api/crd.ts';
 import type { KubeResponse } from '../../src/cluster/transport.ts';
 import { type RuleCase } from '../api/rules/rule-case.ts';
 import { ruleCases } from '../api/rule-cases.ts';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { read, type Seen, waitForGone } from './observe.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import { condition, create, patch, quick, remove, rollout, rolloutPath, untilPhase, untilStatus } from './rollouts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -18,20 +17,10 @@ const CRD = 'customresourcedefinition.apiextensions.k8s.io/mtlsrollouts.mtlsroll
 const COLLECTION = '/apis/mtlsrollout.io/v1alpha1/namespaces/default/mtlsrollouts';
 
 describe('the resource on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
-  });
+  const on = bedWithOperator();
 
   it('is installed by kubectl apply and by server-side apply alike, and is structural', async () => {
-    const { plane, api } = bed!;
+    const { plane, api } = on.bed;
     for (const how of [['--server-side', '--force-conflicts'], []]) {
       const { stdout, stderr } = await plane.kubectl(['apply', ...how, '-k', join(ROOT, 'config/crd')]);
       assert.match(stdout, new RegExp(`^${CRD} (serverside-applied|configured|unchanged)`));
@@ -68,12 +57,12 @@ describe('the resource on a real API server', () => {
         const good = await dryRun(each.good);
         assert.equal(good.status, 201, messageOf(good));
         const name = `only-operator-${i}`;
-        await create(bed!.api, name, each.bad as never, 'default');
+        await create(on.bed.api, name, each.bad as never, 'default');
         const path = rolloutPath(name, 'default');
-        const refused = await untilPhase(bed!.api, path, 'Refused', 20_000);
+        const refused = await untilPhase(on.bed.api, path, 'Refused', 20_000);
         assert.ok(refused.status!.message!.includes(each.problem), refused.status!.message);
         assert.equal(condition(refused, 'Stalled')?.reason, 'Invalid');
-        await remove(bed!.api, path);
+        await remove(on.bed.api, path);
       });
   });
 
@@ -85,7 +74,7 @@ describe('the resource on a real API server', () => {
   });
 
   it('a wave that has begun keeps its name and place', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     const path = rolloutPath('begun');
     await create(api, 'begun', quick(['ad', 'email']));
     await untilStatus(api, path, ({ waves }) => waves?.[0]?.phase === 'Progressing', 'the wave to begin');
@@ -110,7 +99,7 @@ describe('the resource on a real API server', () => {
   function dryRun(spec: object, name = 'trial'): Promise<KubeResponse> {
     const query = { dryRun: 'All', fieldValidation: 'Strict' };
     const body = { ...rollout(name, {} as never, 'default'), spec };
-    return bed!.api.call({ method: 'POST', path: COLLECTION, query, body });
+    return on.bed.api.call({ method: 'POST', path: COLLECTION, query, body });
   }
 });
 

@@ -6,10 +6,9 @@ import assert from 'node:assert/strict';
 import { ORIGINAL_ANNOTATION } from '../../src/api/resource.ts';
 import type { SpecInput } from '../../src/api/schema.ts';
 import { requestsOfOperator } from './audit.ts';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { namespaceObject } from './boutique.ts';
 import { apply } from './boutiqueObjects.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import {
   create,
   identity,
@@ -81,24 +80,14 @@ const OWNED: Record<string, Owned> = {
 const inAll = (names: string[], does: (name: string) => Promise<unknown>) => Promise.all(names.map(does));
 
 describe('policies that are there already, on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
-  });
+  const on = bedWithOperator();
 
   describe('which nobody but people looks after', () => {
     const names = Object.keys(UNMANAGED);
     const originals = new Map<string, Policy>();
 
     before(async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await inAll(names, async name => {
         await apply(api, namespaceObject(name, {}));
         originals.set(name, await userPolicy(api, name, 'default', UNMANAGED[name]!, TAGS));
@@ -108,9 +97,9 @@ describe('policies that are there already, on a real API server', () => {
 
     it('are patched, with their original beside them', async () => {
       await inAll(names, async name => {
-        await untilPhase(bed!.api, rolloutPath(name), 'Completed');
+        await untilPhase(on.bed.api, rolloutPath(name), 'Completed');
         const original = originals.get(name)!;
-        const [now, ...others] = await policiesIn(bed!.api, name);
+        const [now, ...others] = await policiesIn(on.bed.api, name);
         assert.deepEqual(others, [], name);
         assert.deepEqual(now!.spec, { ...original.spec, mtls: { mode: 'STRICT' } });
         assert.equal(now!.metadata.uid, original.metadata.uid);
@@ -123,7 +112,7 @@ describe('policies that are there already, on a real API server', () => {
     it('are by mode Revert exactly what they were', () => reverted(names, originals));
 
     it('are left alone where spec.adopt is Never, which is said', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const before = await policiesIn(api, 'permissive');
       await patch(api, rolloutPath('permissive'), { spec: { mode: 'Enforce', adopt: 'Never' } });
       const { status } = await untilHeld(api, rolloutPath('permissive'), 'Conflict');
@@ -141,7 +130,7 @@ describe('policies that are there already, on a real API server', () => {
 
     before(async () => {
       await inAll(names, async name => {
-        await apply(bed!.api, namespaceObject(name, {}));
+        await apply(on.bed.api, namespaceObject(name, {}));
         originals.set(name, await ownedPolicy(name, OWNED[name]!));
         await begin(name);
       });
@@ -149,18 +138,18 @@ describe('policies that are there already, on a real API server', () => {
 
     for (const [name, { owner }] of Object.entries(OWNED))
       it(`${owner}, by ${name}: hold the rollout, which names policy, owner and way out`, async () => {
-        const { status } = await untilHeld(bed!.api, rolloutPath(name), 'Conflict');
+        const { status } = await untilHeld(on.bed.api, rolloutPath(name), 'Conflict');
         const said = `PeerAuthentication ${name}/default is managed by ${owner}, which would undo the step`;
         const advice = 'set the mode there, or set spec.adopt to Always';
         assert.ok(status!.message!.includes(`${said}; ${advice}`), status!.message);
         const hazard = status!.hazards?.find(({ code }) => code === 'Conflict');
         assert.equal(hazard?.object, `PeerAuthentication ${name}/default`);
         assert.equal(status!.summary?.waitingOn, 'Conflict');
-        assert.deepEqual(await policiesIn(bed!.api, name), [originals.get(name)], 'nothing is written');
+        assert.deepEqual(await policiesIn(on.bed.api, name), [originals.get(name)], 'nothing is written');
       });
 
     it('are not written at all, as the API server itself tells', () => {
-      const written = requestsOfOperator(bed!.plane.folder).filter(
+      const written = requestsOfOperator(on.bed.plane.folder).filter(
         ({ verb, resource, namespace = '' }) =>
           ['create', 'patch', 'update', 'delete'].includes(verb) &&
           resource === 'peerauthentications' &&
@@ -170,7 +159,7 @@ describe('policies that are there already, on a real API server', () => {
     });
 
     it('are taken over where spec.adopt is Always', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await inAll(names, async name => {
         await patch(api, rolloutPath(name), { spec: { adopt: 'Always' } });
         await untilPhase(api, rolloutPath(name), 'Completed');
@@ -186,7 +175,7 @@ describe('policies that are there already, on a real API server', () => {
 
   describe("which a user puts beside one of the rollout's, later", () => {
     it('do nothing, and the status says so until they are gone', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const path = rolloutPath('shadow');
       await apply(api, namespaceObject('shadow', {}));
       await begin('shadow');
@@ -209,11 +198,11 @@ describe('policies that are there already, on a real API server', () => {
   });
 
   function begin(name: string, rest: Partial<SpecInput> = {}): Promise<void> {
-    return create(bed!.api, name, quick([name], rest));
+    return create(on.bed.api, name, quick([name], rest));
   }
 
   async function reverted(names: string[], originals: ReadonlyMap<string, Policy>): Promise<void> {
-    const { api } = bed!;
+    const { api } = on.bed;
     await inAll(names, async name => {
       await patch(api, rolloutPath(name), { spec: { mode: 'Revert' } });
       await untilPhase(api, rolloutPath(name), 'Reverted');
@@ -229,7 +218,7 @@ describe('policies that are there already, on a real API server', () => {
     namespace: string,
     { labels, annotations, fieldManager, controlled }: Owned,
   ): Promise<Policy> {
-    const { api } = bed!;
+    const { api } = on.bed;
     const spec = { mtls: { mode: 'PERMISSIVE' } };
     const marks = { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
     if (fieldManager) await serverSideApply(namespace, fieldManager, spec);
@@ -239,7 +228,7 @@ describe('policies that are there already, on a real API server', () => {
   /** As a tool writes; `userPolicy` then finds it there. */
   async function serverSideApply(namespace: string, fieldManager: string, spec: object): Promise<void> {
     const metadata = { namespace, name: 'default' };
-    const { status, body } = await bed!.api.call({
+    const { status, body } = await on.bed.api.call({
       method: 'PATCH',
       path: policyPath(namespace, 'default'),
       query: { fieldManager, force: 'true' },
@@ -251,7 +240,7 @@ describe('policies that are there already, on a real API server', () => {
 
   /** The owner has to be there, or the garbage collector takes the policy away. */
   async function controllerOf(namespace: string) {
-    const made = await apply(bed!.api, {
+    const made = await apply(on.bed.api, {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { namespace, name: 'mesh-policies' },

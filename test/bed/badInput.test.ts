@@ -3,10 +3,9 @@
  * on by itself once it is mended, and disturbs nobody else.
  */
 import assert from 'node:assert/strict';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { namespaceObject } from './boutique.ts';
 import { apply } from './boutiqueObjects.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import { withoutRight } from './rights.ts';
 import {
   condition,
@@ -25,20 +24,10 @@ import {
 } from './rollouts.ts';
 
 describe('trouble on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this, { istio: false });
-    operator = await bed.startOperator();
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
-  });
+  const on = bedWithOperator({ istio: false });
 
   it('without the CRDs of Istio a rollout says so, and begins when they are there', async () => {
-    const { api, plane } = bed!;
+    const { api, plane } = on.bed;
     const path = rolloutPath('ad');
     await create(api, 'ad', quick(['ad']));
     const refused = await untilPhase(api, path, 'Refused');
@@ -48,7 +37,7 @@ describe('trouble on a real API server', () => {
   });
 
   it('without a right a rollout names it, and goes on when it is given', async () => {
-    const { api, plane } = bed!;
+    const { api, plane } = on.bed;
     await userPolicy(api, 'email', 'default', { mtls: { mode: 'PERMISSIVE' } });
     const path = rolloutPath('email');
     const allow = await withoutRight(plane, 'peerauthentications', 'patch');
@@ -66,7 +55,7 @@ describe('trouble on a real API server', () => {
   });
 
   it('without Prometheus a rollout waits, and goes on when it answers', async () => {
-    const { api, prometheus } = bed!;
+    const { api, prometheus } = on.bed;
     const path = rolloutPath('currency');
     prometheus.trouble = 'Refuse';
     await create(api, 'currency', quick(['currency']));
@@ -85,7 +74,7 @@ describe('trouble on a real API server', () => {
   });
 
   it('rollouts that cannot be are refused each for itself, while another one goes its way', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     await create(api, 'here', { target: { mesh: {} } }, 'payment');
     await create(api, 'nowhere', quick(['shipping', 'no-such-namespace']));
     await create(api, 'well', quick(['checkout']));
@@ -117,8 +106,8 @@ describe('trouble on a real API server', () => {
   });
 
   it('through all of which the operator is one process that never stumbled', () => {
-    assert.ok(operator.pid);
-    const odd = operator.log.filter(({ level }) => level === 'error' || level === 'raw');
+    assert.ok(on.operator.pid);
+    const odd = on.operator.log.filter(({ level }) => level === 'error' || level === 'raw');
     assert.deepEqual(odd, []);
   });
 });

@@ -78,6 +78,26 @@ export async function bedFor(context: Mocha.Context, { istio = true } = {}): Pro
   }
 }
 
+/** What a suite of the operator runs on. */
+interface Running {
+  bed: Bed;
+  operator: OperatorProcess;
+}
+
+/** A bed and an operator on it for the suite that is being described: there for its hooks and tests, and gone after them. */
+export function bedWithOperator(options: Parameters<typeof bedFor>[1] = {}): Running {
+  const running: Partial<Running> = {};
+  before(async function () {
+    running.bed = await bedFor(this, options);
+    running.operator = await running.bed.startOperator();
+  });
+  after(async () => {
+    await running.operator?.stop();
+    await running.bed?.stop();
+  });
+  return running as Running;
+}
+
 function callsOf({ namespace, name, calls }: ShopWorkload, shop: Boutique, prometheus: PrometheusStub) {
   return calls.map((callee): [string, Traffic] => {
     const to = shop.workloads.find(each => each.name === callee)!;

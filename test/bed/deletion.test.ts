@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import { RESTORE_FINALIZER } from '../../src/api/resource.ts';
 import type { Status } from '../../src/api/status.ts';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { namespaceObject } from './boutique.ts';
 import { apply } from './boutiqueObjects.ts';
 import { read, waitForGone } from './observe.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import {
   create,
   identity,
@@ -35,22 +34,14 @@ const STAGES: Record<string, (status: Status) => boolean> = {
 };
 
 describe('deleting a rollout on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
-    await userPolicy(bed.api, 'email', 'default', { mtls: { mode: 'PERMISSIVE' } }, { labels: { team: 'mail' } });
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
+  const on = bedWithOperator();
+  before(async () => {
+    await userPolicy(on.bed.api, 'email', 'default', { mtls: { mode: 'PERMISSIVE' } }, { labels: { team: 'mail' } });
   });
 
   for (const [stage, isThere] of Object.entries(STAGES))
     it(`with Restore in ${stage} brings back what was there, and then lets it go`, async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const before = await policies();
       const path = rolloutPath(`restore-${stage.toLowerCase()}`);
       await create(api, `restore-${stage.toLowerCase()}`, quick(PLACES, { deletionPolicy: 'Restore' }, '2s'));
@@ -64,13 +55,13 @@ describe('deleting a rollout on a real API server', () => {
     });
 
   it('with Restore waits for an operator that is down, unless somebody takes the finalizer off', async () => {
-    const { api, plane } = bed!;
+    const { api, plane } = on.bed;
     const before = await policies();
     for (const way of ['started', 'patched'] as const) {
       const path = rolloutPath(`down-${way}`);
       await create(api, `down-${way}`, quick(PLACES, { deletionPolicy: 'Restore' }, '1s'));
       await untilPhase(api, path, 'Completed');
-      await operator.stop();
+      await on.operator.stop();
       await remove(api, path);
       assert.ok((await read<RolloutObject>(api, path))?.metadata.deletionTimestamp);
       if (way === 'patched') {
@@ -82,7 +73,7 @@ describe('deleting a rollout on a real API server', () => {
           [{ mtls: { mode: 'STRICT' } }, { mtls: { mode: 'STRICT' } }],
         );
       }
-      await operator.start();
+      await on.operator.start();
       if (way === 'patched') return;
       await waitForGone(api, path, 20_000);
       assert.deepEqual(await policies(), before);
@@ -91,7 +82,7 @@ describe('deleting a rollout on a real API server', () => {
 
   for (const deletionPolicy of ['Keep', 'Restore'] as const)
     it(`with its whole namespace, and ${deletionPolicy}, does not hold the namespace`, async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const name = `own-${deletionPolicy.toLowerCase()}`;
       await apply(api, namespaceObject(name, {}));
       await create(api, 'own', { target: { namespace: {} }, ...QUICK, deletionPolicy }, name);
@@ -101,22 +92,22 @@ describe('deleting a rollout on a real API server', () => {
     });
 
   it('is let go when the author thinks better of it', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     await apply(api, namespaceObject('other', {}));
     const path = rolloutPath('other', 'other');
     const target = { namespace: {} };
     await create(api, 'other', { target, ...QUICK, deletionPolicy: 'Restore' }, 'other');
     await untilPhase(api, path, 'Soaking');
-    await operator.stop();
+    await on.operator.stop();
     await remove(api, path);
     await patch(api, path, { spec: { deletionPolicy: 'Keep' } });
-    await operator.start();
+    await on.operator.start();
     await waitForGone(api, path, 20_000);
     assert.deepEqual((await policiesIn(api, 'other'))[0]?.spec, { mtls: { mode: 'STRICT' } });
   });
 
   async function policies() {
-    const all = await Promise.all(PLACES.map(namespace => policiesIn(bed!.api, namespace)));
+    const all = await Promise.all(PLACES.map(namespace => policiesIn(on.bed.api, namespace)));
     return all.flat().map(policy => ({ ...identity(policy), spec: policy.spec }));
   }
 });

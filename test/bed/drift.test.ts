@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Transport } from '../../src/cluster/transport.ts';
-import { type Bed, bedFor } from './bed.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
+import { bedWithOperator } from './bed.ts';
 import { waitForObject } from './observe.ts';
 import {
   condition,
@@ -59,20 +58,10 @@ function fighter(api: Transport, path: string) {
 }
 
 describe('drift on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
-  });
+  const on = bedWithOperator();
 
   it('is said with the name of the writer, and nothing is written', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     const path = rolloutPath('reports');
     await create(api, 'reports', quick(['email']));
     await untilPhase(api, path, 'Completed');
@@ -87,15 +76,15 @@ describe('drift on a real API server', () => {
   });
 
   it('is corrected three times at the most, also by the next process', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     const path = rolloutPath('corrects');
     await create(api, 'corrects', quick(['ad'], { drift: 'Correct' }));
     await untilPhase(api, path, 'Completed');
     const mine = policyPath('ad', 'mtls-rollout');
     const { tally, stop } = fighter(api, mine);
     await untilStatus(api, path, ({ drift = [] }) => (drift[0]?.writes.length ?? 0) >= 1, 'a first correction');
-    await operator.kill();
-    operator = await bed!.startOperator();
+    await on.operator.kill();
+    on.operator = await on.bed.startOperator();
     const held = await untilHeld(api, path, 'DriftFight', 120_000);
     assert.match(held.status?.message ?? '', new RegExp(`was set to PERMISSIVE by ${GITOPS}; written 3 times`));
     // what the rollout had set before counts as well
@@ -108,7 +97,7 @@ describe('drift on a real API server', () => {
   });
 
   it('of a deleted policy is corrected by a new one', async () => {
-    const { api } = bed!;
+    const { api } = on.bed;
     const path = rolloutPath('deleted');
     await create(api, 'deleted', quick(['shipping'], { drift: 'Correct' }));
     await untilPhase(api, path, 'Completed');

@@ -3,11 +3,10 @@
  * no deletion ever hangs on the operator.
  */
 import assert from 'node:assert/strict';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { namespaceObject } from './boutique.ts';
 import { apply } from './boutiqueObjects.ts';
 import { read, waitForGone } from './observe.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import {
   condition,
   create,
@@ -25,17 +24,9 @@ import {
 const TEAM = { team: 'guests' };
 
 describe('namespaces that come and go on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
+  const on = bedWithOperator();
+  before(async () => {
     for (const name of ['guest-a', 'guest-b']) await makeNamespace(name, TEAM);
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
   });
 
   describe('a rollout of all namespaces with a label', () => {
@@ -44,18 +35,18 @@ describe('namespaces that come and go on a real API server', () => {
     before(async () => {
       const waves = [{ name: 'guests', selector: { matchLabels: TEAM }, soak: '2s' }];
       const target = { namespaces: { selector: { matchLabels: TEAM } } };
-      await create(bed!.api, 'guests', { target, strategy: { waves }, ...QUICK });
-      await untilStatus(bed!.api, path, ({ step }) => step?.stage === 'Soaking', 'the first step to soak');
+      await create(on.bed.api, 'guests', { target, strategy: { waves }, ...QUICK });
+      await untilStatus(on.bed.api, path, ({ step }) => step?.stage === 'Soaking', 'the first step to soak');
     });
 
     it('takes in a namespace that appears while its wave runs', async () => {
       await makeNamespace('guest-c', TEAM);
-      const joined = await untilStatus(bed!.api, path, ({ strict }) => strict?.total === 3, 'three scopes');
+      const joined = await untilStatus(on.bed.api, path, ({ strict }) => strict?.total === 3, 'three scopes');
       assert.notEqual(joined.status!.phase, 'Completed');
     });
 
     it('does not wait for one that is deleted in the middle of its step', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await untilStatus(
         api,
         path,
@@ -70,7 +61,7 @@ describe('namespaces that come and go on a real API server', () => {
     });
 
     it('takes in, by a step of its own, one that appears when the wave is long done', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await makeNamespace('guest-late', TEAM);
       const late = await untilStatus(api, path, ({ step }) => step?.scopes[0] === 'guest-late', 'a catch-up step');
       assert.equal(condition(late, 'Ready')?.status, 'False');
@@ -80,14 +71,14 @@ describe('namespaces that come and go on a real API server', () => {
     });
 
     it('lets go of one whose label is taken away, and leaves it STRICT', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await patch(api, '/api/v1/namespaces/guest-late', { metadata: { labels: { team: null } } });
       await untilStatus(api, path, ({ strict }) => strict?.total === 2, 'two scopes');
       assert.deepEqual((await policiesIn(api, 'guest-late'))[0]?.spec, { mtls: { mode: 'STRICT' } });
     });
 
     it('begins anew with one that is deleted and made again', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await remove(api, '/api/v1/namespaces/guest-c');
       await waitForGone(api, '/api/v1/namespaces/guest-c', 30_000);
       await makeNamespace('guest-c', TEAM);
@@ -99,7 +90,7 @@ describe('namespaces that come and go on a real API server', () => {
 
   describe('a rollout that is deleted in the middle of a step', () => {
     it('leaves the policies as they are just then, and nothing waits for anything', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const path = rolloutPath('short');
       await create(api, 'short', quick(['email'], {}, '1h'));
       await untilPhase(api, path, 'Soaking');
@@ -113,7 +104,7 @@ describe('namespaces that come and go on a real API server', () => {
     });
 
     it('with its whole namespace does not hold the namespace', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       await makeNamespace('own', {});
       await create(api, 'own', { target: { namespace: {} }, ...QUICK }, 'own');
       await untilPhase(api, rolloutPath('own', 'own'), 'Soaking');
@@ -124,6 +115,6 @@ describe('namespaces that come and go on a real API server', () => {
   });
 
   async function makeNamespace(name: string, labels: Record<string, string>): Promise<void> {
-    await apply(bed!.api, namespaceObject(name, labels));
+    await apply(on.bed.api, namespaceObject(name, labels));
   }
 });

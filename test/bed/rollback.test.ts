@@ -3,10 +3,9 @@
  * same object, and nothing is left of what was not. The second try, asked for by annotation, completes.
  */
 import assert from 'node:assert/strict';
-import { type Bed, bedFor } from './bed.ts';
+import { bedWithOperator } from './bed.ts';
 import { apply } from './boutiqueObjects.ts';
 import { rowsOf } from './columns.ts';
-import type { OperatorProcess } from './operatorProcess.ts';
 import {
   condition,
   create,
@@ -27,24 +26,14 @@ import {
 const ORDER = ['email', 'ad', 'cart'];
 
 describe('a rollback on a real API server', () => {
-  let bed: Bed | undefined;
-  let operator: OperatorProcess;
-
-  before(async function () {
-    bed = await bedFor(this);
-    operator = await bed.startOperator();
-  });
-  after(async () => {
-    await operator?.stop();
-    await bed?.stop();
-  });
+  const on = bedWithOperator();
 
   describe('of a wave whose last step loses a client', () => {
     const path = rolloutPath('wave');
     let originals: Policy[];
 
     before(async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const tags = { labels: { team: 'shop' }, annotations: { 'example.com/ticket': 'SEC-7' } };
       await userPolicy(api, 'cart', 'default', { mtls: { mode: 'PERMISSIVE' } }, tags);
       await userPolicy(api, 'email', 'empty', {});
@@ -53,14 +42,14 @@ describe('a rollback on a real API server', () => {
     });
 
     it('happens by itself, and says why', async () => {
-      const { api, plane } = bed!;
+      const { api, plane } = on.bed;
       await untilStatus(
         api,
         path,
         ({ step }) => step?.stage === 'Soaking' && step.scopes[0] === 'cart',
         'cart to soak',
       );
-      bed!.path('frontend', 'cartservice').setRate(0);
+      on.bed.path('frontend', 'cartservice').setRate(0);
       const ended = await untilPhase(api, path, 'RolledBack');
       assert.equal(condition(ended, 'Stalled')?.reason, 'RolledBack');
       assert.equal(condition(ended, 'Ready')?.status, 'False');
@@ -90,8 +79,8 @@ describe('a rollback on a real API server', () => {
     });
 
     it('is tried again when somebody says so, and completes', async () => {
-      const { api, plane } = bed!;
-      bed!.resume('frontend', 'cartservice');
+      const { api, plane } = on.bed;
+      on.bed.resume('frontend', 'cartservice');
       await plane.kubectl(['annotate', 'mtlsrollout/wave', '-n', 'istio-system', 'mtlsrollout.io/retry=1']);
       const done = await untilPhase(api, path, 'Completed');
       assert.equal(done.status?.rollback, undefined);
@@ -106,7 +95,7 @@ describe('a rollback on a real API server', () => {
 
   describe('of other kinds', () => {
     it('of a port gives it back its own mode and leaves the others', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const selector = { matchLabels: { app: 'paymentservice' } };
       const portLevelMtls = { '50051': { mode: 'PERMISSIVE' }, '9000': { mode: 'STRICT' } };
       const original = await userPolicy(api, 'payment', 'ports', { selector, portLevelMtls });
@@ -116,7 +105,7 @@ describe('a rollback on a real API server', () => {
       await untilPhase(api, path, 'Soaking');
       const [strict] = await policiesIn(api, 'payment');
       assert.deepEqual(strict!.spec.portLevelMtls, { '50051': { mode: 'STRICT' }, '9000': { mode: 'STRICT' } });
-      bed!.path('checkoutservice', 'paymentservice').setRate(0);
+      on.bed.path('checkoutservice', 'paymentservice').setRate(0);
       await untilPhase(api, path, 'RolledBack');
       const [restored, ...others] = await policiesIn(api, 'payment');
       assert.deepEqual(others, []);
@@ -125,7 +114,7 @@ describe('a rollback on a real API server', () => {
     });
 
     it('by mode Revert takes back what is complete', async () => {
-      const { api } = bed!;
+      const { api } = on.bed;
       const path = rolloutPath('revert');
       await create(api, 'revert', quick(['shipping']));
       await untilPhase(api, path, 'Completed');
@@ -138,7 +127,7 @@ describe('a rollback on a real API server', () => {
   });
 
   async function policiesOf(namespaces: string[]): Promise<Policy[]> {
-    const all = await Promise.all(namespaces.toSorted().map(namespace => policiesIn(bed!.api, namespace)));
+    const all = await Promise.all(namespaces.toSorted().map(namespace => policiesIn(on.bed.api, namespace)));
     return all.flat();
   }
 });
