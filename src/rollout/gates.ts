@@ -130,7 +130,8 @@ function interference(situation: Situation, step: StepStatus, state: ScopeState)
   const { key, holder, effective } = state;
   if (!holder) return `the policy of ${key} was deleted by somebody else`;
   const { decidedBy = holder } = effective;
-  if (situation.drifted(state))
+  // a policy of somebody's that was open already bears no mark of ours before STRICT; but none is DISABLE once prepared
+  if (situation.drifted(state) || effective.mode === 'DISABLE')
     return decidedBy === holder
       ? `${nameOf(holder)} was set to ${effective.mode} by ${lastHand(holder)}`
       : `${key} is ${effective.mode} because of ${nameOf(decidedBy)}`;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { RETRY_ANNOTATION } from '../../src/api/resource.ts';
 import type { Mode } from '../../src/istio/objects.ts';
 import { timestamp } from '../../src/rollout/text.ts';
-import type { TestMesh } from './mesh.ts';
+import { decide } from '../../src/rollout/decide.ts';
+import { TestMesh } from './mesh.ts';
 import { meshIn, shopMesh } from './stages.ts';
 
 const KUBECTL = {
@@ -66,6 +67,24 @@ describe('somebody else', () => {
       mesh.untilPhase('Completed');
     });
   }
+
+  for (const stage of ['Observing', 'Enforcing'] as const)
+    it(`who sets a policy of their own to DISABLE in ${stage}, which bears no mark yet, is not overruled`, () => {
+      const mesh = new TestMesh({ target: { namespaces: { names: ['cart'] } }, ...LEAVE }, ['cart']);
+      mesh.putPolicy('cart', 'theirs', { mtls: { mode: 'PERMISSIVE' } });
+      mesh.until(({ step }) => step?.stage === 'Observing');
+      if (stage === 'Enforcing') {
+        mesh.until(({ step }) => step?.healthyRounds === 2);
+        mesh.now += 30_000;
+        mesh.store(decide(mesh.input()));
+        assert.equal(mesh.status.step?.stage, stage);
+      }
+      mesh.tamper('cart', 'theirs', { spec: { mtls: { mode: 'DISABLE' } }, metadata: KUBECTL });
+      assertPaused(mesh, /PeerAuthentication cart\/theirs was set to DISABLE by kubectl-edit; /);
+      assert.equal(mesh.mode('cart'), 'DISABLE');
+      mesh.annotate(RETRY_ANNOTATION, 'once');
+      mesh.untilPhase('Completed');
+    });
 
   it('who sets the policy back in Soaking has it soak anew, for the whole time', () => {
     const mesh = meshIn('Soaking', { strategy: { waves: [{ name: 'all', selector: {}, soak: '10h' }] } });
